@@ -1,0 +1,1 @@
+"""The boards that a terminal runs on: pins, ports and clocks."""

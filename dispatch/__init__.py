@@ -1,0 +1,1 @@
+"""The reference cloud endpoint of the dispatch centre: intake, desk, board."""

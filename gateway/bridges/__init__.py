@@ -1,0 +1,1 @@
+"""Bytes from a port to readings, commands to bytes."""

@@ -1,0 +1,1 @@
+"""The pure core of the gateway: an event and the time in, effects out."""

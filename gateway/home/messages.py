@@ -1,0 +1,117 @@
+"""What goes into the core of the gateway and what comes out of it, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from protocol.record import Event, EventId, Interval, Source
+
+# --- what goes in ---
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a terminal says happened, verified by its bridge."""
+
+    terminal: str
+    kind: str
+    phase: str
+    link: str  # "held" or "heard"
+    source: Source | None = None
+    age_ms: int = 0  # since it happened, as the terminal counts
+    evidence: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life of a terminal with its conditions: a heartbeat, or what came along with an event."""
+
+    terminal: str
+    tamper: bool = False
+    battery_low: bool = False
+    sensor_fault: bool = False
+    battery_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A well-formed event in the name of a rostered terminal whose tag or freshness failed."""
+
+    terminal: str
+    kind: str
+    phase: str
+    source: Source
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The store has these events on disk, synced."""
+
+    events: tuple[EventId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipted:
+    """The centre has committed all events within these intervals."""
+
+    intervals: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of the gateway itself began or ended: kind is a trouble such as storage_fault or uplink_lost."""
+
+    kind: str
+    present: bool
+    evidence: Mapping[str, int] = field(default_factory=dict)
+
+
+Input = Reading | Alive | Doubt | Committed | Receipted | Condition
+
+# --- what comes out ---
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Put these events into the outbox and these parts of the core's state (None: delete) beside them, in one
+    transaction; start sending the events without waiting for it."""
+
+    events: tuple[Event, ...]
+    state: Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Parts of the core's state that changed without an event: write them with the next commit or within 10 min."""
+
+    state: Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The terminal's event is safe: tell it so."""
+
+    terminal: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Siren:
+    """Sound the siren, or stop it."""
+
+    on: bool
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the resident how the call stands: "sending", "received" or "not_received" (phone 120 / 119)."""
+
+    message: str
+    kind: str
+    terminal: str
+
+
+Effect = Commit | Keep | Acknowledge | Siren | Tell

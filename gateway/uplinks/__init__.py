@@ -1,0 +1,1 @@
+"""Outbox rows to a centre, receipts back."""

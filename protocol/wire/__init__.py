@@ -1,0 +1,1 @@
+"""The serial link of the terminals, written in the MicroPython subset: the same files run on a board."""

@@ -1,0 +1,26 @@
+"""The numbers that stand for kinds, phases and conditions on the terminals' serial link."""
+
+# A name's place is its code; new names go at the end, so that an old terminal keeps its meaning.
+KINDS = (
+    "",
+    "smoke",
+    "gas",
+    "flood",
+    "inactivity",
+    "button",
+    "bracelet_sos",
+    "bracelet_fall",
+    "tamper",
+    "battery_low",
+    "sensor_fault",
+)
+PHASES = ("", "raised", "updated", "restored", "test")
+
+# Conditions of a terminal, one bit each, carried by every event and heartbeat.
+TAMPER = 1
+BATTERY_LOW = 2
+SENSOR_FAULT = 4
+ALARM_STANDING = 8  # the terminal's own alarm is active now
+EVENTS_DROPPED = 16  # its queue was full and an event that is not of life was lost
+
+BATTERY_UNKNOWN = 255  # a mains-powered terminal, or one that cannot measure

@@ -1,0 +1,1 @@
+"""The world around a gateway, played: homes, terminals, lines, brokers, faults, cases."""
