@@ -70,3 +70,7 @@ class Told(Exception):
     def text(self, language: str) -> str:
         """The message in `language`: "zh" or anything else for English."""
         return self.zh if language == "zh" else self.en
+
+
+class Unavailable(Told):
+    """An error of the environment, not of usage: something that this machine lacks or refuses."""
