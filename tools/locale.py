@@ -8,7 +8,7 @@ from functools import cache
 
 @cache
 def language() -> str:
-    """ "zh" where the environment asks for Chinese (SIXKIT_LANG, LC_ALL, LC_MESSAGES, LANG in this order), else "en"."""
+    """`zh` where SIXKIT_LANG, or else the usual LC_ALL, LC_MESSAGES, LANG, asks for Chinese; otherwise `en`."""
     for name in ("SIXKIT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
             return "zh" if value.lower().startswith("zh") else "en"

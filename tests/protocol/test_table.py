@@ -1,0 +1,60 @@
+"""A configuration table read strictly: what is wrong is named with file, key, value and what is allowed."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.table import Table
+from protocol.words import Told
+
+
+def test_takes_each_kind_of_value():
+    table = Table({"a": "x", "n": 3, "f": True, "l": ["p", "q"], "t": {"k": 1}, "ts": [{"k": 2}]}, "x.toml")
+    assert table.text("a") == "x"
+    assert table.number("n", 1, 5) == 3
+    assert table.flag("f") is True
+    assert table.texts("l") == ("p", "q")
+    assert table.table("t").number("k", 0, 9) == 1
+    assert [row.number("k", 0, 9) for row in table.tables("ts")] == [2]
+    table.finish()
+
+
+def test_a_default_stands_in_for_a_missing_key():
+    assert Table({}, "x.toml").number("n", 1, 5, default=2) == 2
+
+
+@pytest.mark.parametrize(
+    ("take", "names"),
+    [
+        (lambda t: t.number("port", 1, 65535), ["gateway.toml", "port", "70000", "1 to 65535"]),
+        (lambda t: t.choice("language", ("zh", "en")), ["gateway.toml", "language", "'fr'", "zh, en"]),
+        (lambda t: t.text("missing"), ["gateway.toml", "missing", "a text"]),
+        (lambda t: t.flag("port"), ["gateway.toml", "port", "true or false"]),
+        (lambda t: t.text("language", pattern="[a-z]"), ["language", "[a-z]"]),
+        (lambda t: t.finish(), ["gateway.toml", "unknown key", "port"]),
+        (lambda t: t.tables("rows")[0].text("id"), ["rows[1].id", "7"]),
+        (lambda t: t.texts("names"), ["names", "a list of texts"]),
+    ],
+)
+def test_an_error_names_file_key_value_and_what_is_allowed(take, names):
+    table = Table({"port": 70000, "language": "fr", "rows": [{"id": 7}], "names": [1]}, "gateway.toml")
+    with pytest.raises(Told) as caught:
+        take(table)
+    for name in names:
+        assert name in caught.value.en
+    assert caught.value.zh != caught.value.en
+
+
+def test_true_is_not_a_number():
+    with pytest.raises(Told):
+        Table({"n": True}, "x.toml").number("n", 0, 5)
+
+
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists), max_size=5))
+def test_any_table_is_read_or_told_about(values):
+    table = Table(values, "x.toml")
+    for key in list(values):
+        with contextlib.suppress(Told):
+            table.text(key)
