@@ -1,0 +1,206 @@
+"""What gateway.toml and its terminals.toml say, checked, as values."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from protocol.table import ID, Table
+from protocol.words import KINDS, TROUBLE, Told
+
+CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
+TERMINALS_MAX: Final = 250  # on one gateway; a home has six, a small nursing home fifty
+SILENCE_S_DEFAULT: Final = 200  # three heartbeats of 60 s and some; the design's limit for the native link is 300
+TERMINAL_KINDS: Final = tuple(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkConfig:
+    """One way to a centre."""
+
+    name: str
+    brokers: tuple[tuple[str, int], ...]  # tried in turn
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeConfig:
+    """One serial port with terminals on it."""
+
+    id: str
+    port: str
+    baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalConfig:
+    """One terminal that is known here."""
+
+    id: str
+    kind: str
+    room: str
+    bridge: str
+    address: int
+    key: bytes
+    silence_s_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What moves the siren or tells the resident: the journal alone (empty command), or a command as well."""
+
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the agent is told."""
+
+    gateway: str
+    language: str
+    simulation: bool
+    clock_anchor_ms: int
+    data: Path
+    identity: Path
+    centre: Path
+    heartbeat_s: int
+    uplinks: tuple[UplinkConfig, ...]
+    bridges: tuple[BridgeConfig, ...]
+    terminals: tuple[TerminalConfig, ...]
+    siren: Driver
+    resident: Driver
+    socket: Path
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file at `path`; its relative paths are relative to the file's folder.
+
+    Raises Told: the file, the key, the value, what is allowed.
+    """
+    folder = path.parent
+    top = _read(path)
+    simulation = top.flag("simulation", False)
+    bridges = tuple(_bridge(row) for row in top.tables("bridge", ()))
+    config = Config(
+        gateway=top.text("gateway", pattern=ID),
+        language=top.choice("language", ("zh", "en"), "zh"),
+        simulation=simulation,
+        clock_anchor_ms=top.number("clock_anchor_ms", 0, 2**53, 0),
+        data=folder / top.text("data", "data"),
+        identity=folder / top.text("identity"),
+        centre=folder / top.text("centre"),
+        heartbeat_s=top.number("heartbeat_s", 5, 3600, 30),
+        uplinks=tuple(_uplink(row, folder, n) for n, row in enumerate(top.tables("uplink"), 1)),
+        bridges=bridges,
+        terminals=_terminals(folder / top.text("terminals"), {bridge.id for bridge in bridges}),
+        siren=_driver(top.table("siren", {})),
+        resident=_driver(top.table("resident", {})),
+        socket=folder / _status_socket(top.table("status", {})),
+    )
+    top.finish()
+    return config
+
+
+def _read(path: Path) -> Table:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Told(
+            f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
+            f"{path}:无法读取({error.strerror});可用 `sixkit provision` 生成",
+        ) from error
+    if len(data) > CONFIG_BYTES_MAX:
+        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}:超过 {CONFIG_BYTES_MAX} 字节")
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Told(f"{path}: not TOML: {error}", f"{path}:不是有效的 TOML:{error}") from error
+    return Table(values, str(path))
+
+
+def _uplink(row: Table, folder: Path, number: int) -> UplinkConfig:
+    row.choice("kind", ("mqtt",))
+    uplink = UplinkConfig(
+        name=row.text("name", f"mqtt-{number}", ID),
+        brokers=tuple(_host_and_port(row, text) for text in row.texts("brokers")),
+        ca=folder / row.text("ca"),
+        certificate=folder / row.text("certificate"),
+        key=folder / row.text("key"),
+    )
+    if not uplink.brokers:
+        raise row.wrong("brokers", [], 'at least one "host:port"', "至少一个 “主机:端口”")
+    row.finish()
+    return uplink
+
+
+def _host_and_port(row: Table, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise row.wrong(
+            "brokers", text, '"host:port", such as "broker.example:8883"', "“主机:端口”,如 “broker.example:8883”"
+        )
+    return host.strip("[]"), int(port)
+
+
+def _bridge(row: Table) -> BridgeConfig:
+    row.choice("kind", ("native",))
+    bridge = BridgeConfig(row.text("id", pattern=ID), row.text("port"), row.number("baud", 1200, 4_000_000, 115200))
+    row.finish()
+    return bridge
+
+
+def _terminals(path: Path, bridges: set[str]) -> tuple[TerminalConfig, ...]:
+    top = _read(path)
+    rows = top.tables("terminal", ())
+    top.finish()
+    if len(rows) > TERMINALS_MAX:
+        raise Told(f"{path}: {len(rows)} terminals; at most {TERMINALS_MAX}", f"{path}:终端超过 {TERMINALS_MAX} 个")
+    terminals = tuple(_terminal(row, bridges) for row in rows)
+    _refuse_twins(path, "id", [terminal.id for terminal in terminals])
+    _refuse_twins(path, "address", [f"{terminal.bridge}/{terminal.address}" for terminal in terminals])
+    return terminals
+
+
+def _terminal(row: Table, bridges: set[str]) -> TerminalConfig:
+    key = row.text("key")
+    if not re.fullmatch("[0-9a-f]{64}", key):  # the key itself is not shown: errors end up in photographs
+        raise row.wrong("key", "…", "64 hexadecimal digits, lower case", "64 位小写十六进制数")
+    terminal = TerminalConfig(
+        id=row.text("id", pattern=ID),
+        kind=row.choice("kind", TERMINAL_KINDS),
+        room=row.text("room", "", pattern=r"[^\x00-\x1f]{0,32}"),
+        bridge=row.choice("bridge", sorted(bridges)),
+        address=row.number("address", 1, 2**32 - 1),
+        key=bytes.fromhex(key),
+        silence_s_max=row.number("silence_s_max", 10, 7200, SILENCE_S_DEFAULT),
+    )
+    row.finish()
+    return terminal
+
+
+def _refuse_twins(path: Path, key: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise Told(f"{path}: two terminals with {key} {value}", f"{path}:两个终端的 {key} 同为 {value}")
+
+
+def _driver(row: Table) -> Driver:
+    kind = row.choice("driver", ("log", "command"), "log")
+    command = row.texts("command", ())
+    row.finish()
+    if (kind == "command") != bool(command):
+        raise row.wrong(
+            "command", list(command), 'a command with driver = "command", none with "log"', "与 driver 一致"
+        )
+    return Driver(command)
+
+
+def _status_socket(row: Table) -> str:
+    socket = row.text("socket", "data/status.sock")
+    row.finish()
+    return socket
