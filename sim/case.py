@@ -1,0 +1,306 @@
+"""A case: a home, what happens to it and when, and what must come out at the centre; read strictly from TOML."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from protocol.table import ID, Table
+from protocol.words import KINDS, PHASES, SEVERITIES, Told
+from sim.stimuli import SMOKE_CURVES
+
+CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
+STEPS_MAX: Final = 1000
+TERMINALS_MAX: Final = 64  # on one line of 115200 baud
+T_MS_MAX: Final = 24 * 3600 * 1000  # played for real, so a day is long already
+
+COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed")
+# What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
+ACTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "button": ("press", *COMMON_ACTIONS),
+    "smoke": COMMON_ACTIONS,
+    "line": ("clean", "replay", "unplug", "plug"),
+    "stranger": ("babble", "quiet"),
+    "broker": ("down", "up", "restart"),
+    "agent": ("kill", "start", "restart"),
+    "centre": ("kill", "start", "restart"),
+    "disk": ("hold", "eio", "enospc", "release"),
+}
+TOLD: Final = ("sending", "received", "not_received")
+# Counters a case may ask for: (whose, the names that are summed).
+COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {}
+
+_DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m)")
+_UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000}
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalSpec:
+    """One terminal of the home."""
+
+    id: str
+    kind: str
+    room: str
+    silence_s_max: int | None = None  # None: what the gateway takes by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """At `t_ms` of the case, `target` ("smoke-1", "broker") does `action`, with `values`."""
+
+    t_ms: int
+    target: str
+    action: str
+    values: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `ms` after the step `target action`, or after the moment `at_ms`, or after the terminal saw it."""
+
+    ms: int
+    target: str = ""
+    action: str = ""
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Events like `event` are at the centre `times` times, in time, with siren and resident as they should be."""
+
+    event: Mapping[str, str | tuple[str, ...]]
+    times: int = 1
+    committed_within: Limit | None = None
+    siren_within_ms: int | None = None
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CounterBounds:
+    """A counter ends between `least` and `most`."""
+
+    name: str
+    least: int
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case, as its file says it."""
+
+    title: str
+    source: str
+    seed: int
+    terminals: tuple[TerminalSpec, ...]
+    steps: tuple[Step, ...]
+    expected: tuple[Expected, ...]
+    counters: tuple[CounterBounds, ...] = ()
+    nothing_else: bool = False  # no event at the centre that is not expected
+    clock: str = ""  # "1970": the gateway starts with its clock unset
+    clock_rate: int = 1
+    heartbeat_s: int | None = None
+
+
+def load(path: Path) -> Case:
+    """The case in the file at `path`. Raises Told: the file, the key, the value, what is allowed."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Told(f"{path}: cannot be read: {error.strerror}", f"{path}:无法读取:{error.strerror}") from error
+    if len(data) > CASE_BYTES_MAX:
+        raise Told(f"{path}: longer than {CASE_BYTES_MAX} bytes", f"{path}:超过 {CASE_BYTES_MAX} 字节")
+    return parse(data, str(path))
+
+
+def parse(data: bytes, where: str) -> Case:
+    """The case in the TOML bytes `data`, called `where` in errors. Raises Told for anything else."""
+    try:
+        values = tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Told(f"{where}: not TOML: {error}", f"{where}:不是有效的 TOML:{error}") from error
+    raw_steps = values.get("at")
+    top = Table(values, where)
+    home = top.table("home")
+    terminals = _terminals(home)
+    steps = _steps(top, raw_steps, {terminal.id: terminal.kind for terminal in terminals})
+    rows = top.tables("expect")
+    case = Case(
+        title=top.text("title"),
+        source=top.text("source"),
+        seed=top.number("seed", 0, 2**32 - 1, 0),
+        terminals=terminals,
+        steps=steps,
+        clock=home.choice("clock", ("1970", ""), ""),
+        clock_rate=home.number("clock_rate", 1, 1000, 1),
+        heartbeat_s=_number_or_none(home, "heartbeat_s", 5, 3600),
+        **_expectations(rows, steps),
+    )
+    home.finish()
+    top.finish()
+    return case
+
+
+def duration_ms(text: str) -> int | None:
+    """The ms in "250ms", "30s" or "2m", or None."""
+    found = _DURATION.fullmatch(text)
+    return int(found[1]) * _UNIT_MS[found[2]] if found else None
+
+
+def _number_or_none(row: Table, key: str, least: int, most: int) -> int | None:
+    return row.number(key, least, most) if key in row.keys() else None  # noqa: SIM118  a Table is no mapping
+
+
+def _duration(row: Table, key: str, text: str, most_ms: int = T_MS_MAX) -> int:
+    ms = duration_ms(text)
+    if ms is None or ms > most_ms:
+        raise row.wrong(
+            key,
+            text,
+            f'a duration like "250ms", "30s", "2m", at most {most_ms // 1000}s',
+            f"形如 “250ms”、“30s”、“2m” 的时长,最长 {most_ms // 1000}s",
+        )
+    return ms
+
+
+def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
+    terminals: list[TerminalSpec] = []
+    for row in home.tables("terminals"):
+        row.choice("bridge", ("native",), "native")
+        name = row.text("id", pattern=ID)
+        if name in ACTIONS or name in [terminal.id for terminal in terminals]:
+            raise row.wrong("id", name, "an id used once, and no word of the steps", "不重复且不与步骤用词相同的名称")
+        terminals.append(
+            TerminalSpec(
+                name,
+                row.choice("kind", ("button", "smoke")),
+                row.text("room", ""),
+                _number_or_none(row, "silence_s_max", 10, 7200),
+            )
+        )
+        row.finish()
+    if not 1 <= len(terminals) <= TERMINALS_MAX:
+        raise home.wrong("terminals", len(terminals), f"1 to {TERMINALS_MAX} terminals", f"1 到 {TERMINALS_MAX} 个终端")
+    return tuple(terminals)
+
+
+def _steps(top: Table, raw: Any, kinds: Mapping[str, str]) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    for row, values in zip(top.tables("at", ()), raw or (), strict=True):
+        t_ms = _duration(row, "t", row.text("t"))
+        steps += [_step(row, t_ms, target, values[target], kinds) for target in values if target != "t"]
+        row.finish()
+    if len(steps) > STEPS_MAX:
+        raise top.wrong("at", len(steps), f"at most {STEPS_MAX} steps", f"最多 {STEPS_MAX} 个步骤")
+    return tuple(sorted(steps, key=lambda step: step.t_ms))
+
+
+def _step(row: Table, t_ms: int, target: str, value: Any, kinds: Mapping[str, str]) -> Step:
+    kind = kinds.get(target, target)
+    if target == "forge":
+        return Step(t_ms, target, "", {"count": row.number(target, 1, 1000)})
+    if kind not in ACTIONS or (kind in ("button", "smoke") and target not in kinds):
+        allowed = ", ".join([*kinds, *(name for name in ACTIONS if name not in ("button", "smoke")), "forge"])
+        raise row.wrong(target, value, f"as a key, one of t, {allowed}", f"键只能是 t、{allowed}")
+    if isinstance(value, dict) and kind in _TABLE_STEPS:
+        table = row.table(target)
+        action, values = _TABLE_STEPS[kind](table)
+        table.finish()
+        return Step(t_ms, target, action, values)
+    return Step(t_ms, target, row.choice(target, ACTIONS[kind]))
+
+
+def _button_table(table: Table) -> tuple[str, dict[str, int | str]]:
+    every = table.text("every", "1s")
+    return "press", {"presses": table.number("presses", 1, 1000, 1), "every_ms": _duration(table, "every", every)}
+
+
+def _smoke_table(table: Table) -> tuple[str, dict[str, int | str]]:
+    return table.choice("curve", tuple(SMOKE_CURVES)), {}
+
+
+def _line_table(table: Table) -> tuple[str, dict[str, int | str]]:
+    values: dict[str, int | str] = {"direction": table.choice("direction", ("up", "down", "both"), "both")}
+    for name in ("loss_pct", "repeat_pct", "flip_pct"):
+        values[name] = table.number(name, 0, 100, 0)
+    values["noise_per_s"] = table.number("noise_per_s", 0, 1000, 0)
+    return "faults", values
+
+
+_TABLE_STEPS: Final = {"button": _button_table, "smoke": _smoke_table, "line": _line_table}
+
+
+def _expectations(rows: list[Table], steps: tuple[Step, ...]) -> dict[str, Any]:
+    expected: list[Expected] = []
+    counters: list[CounterBounds] = []
+    nothing_else = False
+    for row in rows:
+        keys = row.keys()
+        if "event" in keys:
+            expected.append(_expected(row, steps))
+        elif "counter" in keys:
+            counters += _counters(row.table("counter"))
+        else:
+            nothing_else = row.flag("nothing_else")
+        row.finish()
+    return {"expected": tuple(expected), "counters": tuple(counters), "nothing_else": nothing_else}
+
+
+def _expected(row: Table, steps: tuple[Step, ...]) -> Expected:
+    within = row.text("committed_within", "")
+    siren = row.text("siren_within", "")
+    told = row.texts("told", ())
+    if not set(told) <= set(TOLD):
+        raise row.wrong("told", told, "a list of " + ", ".join(TOLD), "、".join(TOLD) + " 的列表")
+    return Expected(
+        event=_pattern(row.table("event")),
+        times=row.number("times", 0, 10_000, 1),
+        committed_within=_limit(row, within, steps) if within else None,
+        siren_within_ms=_duration(row, "siren_within", siren) if siren else None,
+        told=told,
+    )
+
+
+def _pattern(table: Table) -> dict[str, str | tuple[str, ...]]:
+    allowed = {"kind": tuple(KINDS), "phase": PHASES, "severity": SEVERITIES, "link": ("held", "heard", "own")}
+    pattern: dict[str, str | tuple[str, ...]] = {}
+    names = table.keys()
+    for key in names:
+        if key in allowed:
+            pattern[key] = table.choice(key, allowed[key])
+        elif key in ("terminal", "room"):
+            pattern[key] = table.text(key)
+        elif key == "flags":
+            pattern[key] = table.texts(key)
+    table.finish()
+    return pattern
+
+
+def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
+    duration, _, after = text.partition(" after ")
+    ms = _duration(row, "committed_within", duration)
+    if not after:
+        return Limit(ms)
+    at_ms = duration_ms(after)
+    if at_ms is not None:
+        return Limit(ms, at_ms=at_ms)
+    target, _, action = after.partition(" ")
+    if not any(step.target == target and action in ("", step.action) for step in steps):
+        known = ", ".join(sorted({f"{step.target} {step.action}".strip() for step in steps}))
+        raise row.wrong("committed_within", text, f'"... after" one of: {known}', f"“... after” 之后为:{known}")
+    return Limit(ms, target, action)
+
+
+def _counters(table: Table) -> list[CounterBounds]:
+    bounds = []
+    names = table.keys()
+    for name in names:
+        if name not in COUNTERS:
+            raise table.wrong(name, name, "one of " + ", ".join(COUNTERS), "以下之一:" + "、".join(COUNTERS))
+        text = table.text(name, pattern=r"(>=)?\d{1,9}")
+        count = int(text.removeprefix(">="))
+        bounds.append(CounterBounds(name, count, None if text.startswith(">=") else count))
+    return bounds
