@@ -1,0 +1,189 @@
+"""What dispatch.toml and its gateways.toml say, checked, as values."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from protocol.table import ID, Table
+from protocol.words import Told
+
+CONFIG_BYTES_MAX: Final = 16 << 20  # a gateway takes about 120 bytes: a hundred thousand of them
+PUBLIC_KEY_BYTES: Final = 32  # Ed25519, RFC 8032
+HOME_CHARACTERS_MAX: Final = 200  # the name of a home as the board shows it
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the centre is told."""
+
+    brokers: tuple[tuple[str, int], ...]  # tried in turn
+    ca: Path
+    certificate: Path
+    key: Path
+    identity: Path
+    gateways: Path
+    database: Path
+    http: tuple[str, int]  # a loopback address; port 0 takes any free one
+    simulation: bool
+    clock_anchor_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One gateway that is known here."""
+
+    id: str
+    key: bytes  # its Ed25519 public key, 32 bytes
+    home: str
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file at `path`; its relative paths are relative to the file's folder.
+
+    Raises Told: the file, the key, the value, what is allowed.
+    """
+    folder = path.parent
+    values = _read(path)
+    if isinstance(values.get("broker"), str):  # one broker is the usual case and needs no list
+        values["broker"] = [values["broker"]]
+    top = Table(values, str(path))
+    config = Config(
+        brokers=_brokers(top),
+        ca=_file(top, "ca", folder),
+        certificate=_file(top, "certificate", folder),
+        key=_file(top, "key", folder),
+        identity=_file(top, "identity", folder),
+        gateways=_file(top, "gateways", folder),
+        database=folder / top.text("database", "data/centre.db"),
+        http=_loopback(top),
+        simulation=top.flag("simulation", False),
+        clock_anchor_ms=top.number("clock_anchor_ms", 0, 2**53, 0),
+    )
+    top.finish()
+    return config
+
+
+def gateways(path: Path) -> dict[str, Gateway]:
+    """The gateways in the file at `path`, by id. Raises Told as `load` does."""
+    table = Table(_read(path), str(path))
+    rows = table.table("gateway", {})
+    table.finish()
+    known = {}
+    for name in rows.keys():  # noqa: SIM118  a Table is no mapping
+        row = rows.table(name)
+        if not re.fullmatch(ID, name):
+            raise rows.wrong(name, name, f"an id like {ID}", f"形如 {ID} 的编号")
+        known[name] = Gateway(name, _public_key(row), _home(row))
+        row.finish()
+    return known
+
+
+class GatewaysFile:
+    """gateways.toml, read again when it has changed; a broken edit leaves what was known before."""
+
+    def __init__(self, path: Path):
+        """Raises Told where the file is not good now."""
+        self._path = path
+        self._seen = _signature(path)
+        self.known: Mapping[str, Gateway] = gateways(path)
+
+    def refresh(self) -> bool:
+        """Whether `known` is new. Raises Told once for each edit that is not good, and keeps the old one."""
+        signature = _signature(self._path)
+        if signature == self._seen:
+            return False
+        self._seen = signature
+        self.known = gateways(self._path)
+        return True
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return ()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(CONFIG_BYTES_MAX + 1)
+    except OSError as error:
+        raise Told(
+            f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
+            f"{path}:无法读取({error.strerror});可用 `sixkit provision` 生成",
+        ) from error
+    if len(data) > CONFIG_BYTES_MAX:
+        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}:超过 {CONFIG_BYTES_MAX} 字节")
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Told(f"{path}: not TOML: {error}", f"{path}:不是有效的 TOML:{error}") from error
+
+
+def _brokers(top: Table) -> tuple[tuple[str, int], ...]:
+    texts = top.texts("broker")
+    if not texts:
+        raise top.wrong("broker", [], 'at least one "host:port"', "至少一个 “主机:端口”")
+    return tuple(_host_and_port(top, "broker", text, least=1) for text in texts)
+
+
+def _host_and_port(top: Table, key: str, text: str, least: int) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (colon and host and port.isascii() and port.isdigit() and least <= int(port[:6]) <= 65535):
+        raise top.wrong(key, text, '"host:port", such as "localhost:8883"', "“主机:端口”,如 “localhost:8883”")
+    return host, int(port)
+
+
+def _loopback(top: Table) -> tuple[str, int]:
+    """The board's address. It asks nobody who they are yet, so it is for this machine alone, or for a proxy that
+    does ask."""
+    text = top.text("http", "127.0.0.1:8600")
+    host, port = _host_and_port(top, "http", text, least=0)
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        good = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        good = False
+    if not good:
+        raise top.wrong("http", text, 'a loopback address, such as "127.0.0.1:8600"', "回环地址,如 “127.0.0.1:8600”")
+    return host, port
+
+
+def _file(top: Table, key: str, folder: Path) -> Path:
+    name = top.text(key)
+    path = folder / name
+    if not path.is_file():
+        raise top.wrong(key, name, f"a file that exists ({path} does not)", f"存在的文件(没有 {path})")
+    return path
+
+
+def _public_key(row: Table) -> bytes:
+    text = row.text("key")
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != PUBLIC_KEY_BYTES:
+        raise row.wrong(
+            "key", text, f"{PUBLIC_KEY_BYTES} bytes of public key in base64", f"{PUBLIC_KEY_BYTES} 字节公钥的 base64"
+        )
+    return key
+
+
+def _home(row: Table) -> str:
+    home = row.text("home", "")
+    if len(home) > HOME_CHARACTERS_MAX:
+        raise row.wrong("home", home, f"at most {HOME_CHARACTERS_MAX} characters", f"至多 {HOME_CHARACTERS_MAX} 个字符")
+    return home
