@@ -1,0 +1,321 @@
+"""Makes or completes the folder of a site: keys, certificates and configuration of broker, centre and gateways."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import pwd
+import secrets
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from protocol.words import Told, Unavailable
+
+from . import broker_conf, certificates, site_texts
+from .site_words import BROKER_DEFAULT, PORT_DEFAULT, Wish, host_and_port
+
+TERMINALS_MAX: Final = 250  # what the agent accepts on one gateway
+ADDRESS_FIRST: Final = 1001  # addresses below are left for what is set by hand
+# A certificate dated by a clock that was never set would be refused everywhere, or run out at once.
+CLOCK_EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """One terminal of a gateway, without its key."""
+
+    id: str
+    kind: str
+    room: str
+    address: int
+
+
+@dataclass(slots=True)
+class Site:
+    """What is there after provisioning; paths in `made` are relative to `folder`."""
+
+    folder: Path
+    gateway: str
+    broker: str
+    made: list[str] = field(default_factory=list)
+    terminals: list[Terminal] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)  # ids of the terminals that are new
+    broker_changed: bool = False  # a broker that runs must read its permissions again
+
+
+def make_site(
+    folder: Path,
+    gateway: str = "gw-1",
+    *,
+    broker: str | None = None,
+    home: str = "",
+    port: str = PORT_DEFAULT,
+    terminals: Sequence[str] = (),
+    simulation: bool = False,
+    language: str = "zh",
+    now: datetime | None = None,
+) -> Site:
+    """Makes the site in `folder`, or adds to it what it lacks of `gateway` and its `terminals` ("kind:room").
+
+    What exists is never overwritten, so that an interrupted run is completed by running it again. Terminals are
+    wishes for a number: two times "smoke:kitchen" makes sure that there are two.
+    Raises Told for what cannot be meant, Unavailable for what this machine refuses.
+    """
+    wish = Wish.checked(gateway, broker, home, port, terminals)
+    made_at = now or datetime.now(UTC)
+    if made_at < CLOCK_EARLIEST:
+        raise Unavailable(
+            f"this machine's clock says {made_at:%Y-%m-%d}; set it first, since certificates carry dates",
+            f"本机时钟为 {made_at:%Y-%m-%d};证书带有日期,请先校准时钟",
+        )
+    try:
+        with _locked(folder):
+            return _Maker(folder, made_at).make(wish, simulation, language)
+    except OSError as error:
+        where = error.filename or folder
+        raise Unavailable(
+            f"{where}: {error.strerror}; a folder that you may write to is needed",
+            f"{where}:{error.strerror};需要一个可写的文件夹",
+        ) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder, made where missing, against a second provisioning at the same time."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class _Maker:
+    """One provisioning run over one folder."""
+
+    def __init__(self, folder: Path, now: datetime):
+        self._folder = folder
+        self._now = now
+        self._made: list[str] = []
+
+    def make(self, wish: Wish, simulation: bool, language: str) -> Site:
+        broker = self._broker_address(wish.broker)
+        host, port = host_and_port(broker)
+        self._refuse_moved(wish.gateway)
+        authority = self._centre(broker, simulation)
+        self._broker(authority, host, port)
+        site = Site(self._folder, wish.gateway, broker, self._made)
+        site.terminals, site.added = self._gateway(wish, authority, broker, simulation, language)
+        self._enrol(wish)
+        site.broker_changed = self._permit()
+        return site
+
+    def _centre(self, broker: str, simulation: bool) -> bytes:
+        """Makes what the centre has; the authority's private key."""
+        authority = self._put("centre/ca.key", certificates.tls_key, secret=True)
+        self._put("centre/ca.pem", lambda: certificates.authority_certificate(authority, self._now))
+        identity = self._put("centre/centre.key", certificates.identity_key, secret=True)
+        self._put("centre/centre.pub", lambda: certificates.public_key(identity))
+        self._client("centre/dispatch", authority, broker_conf.DISPATCH)
+        self._put_text("centre/dispatch.toml", lambda: site_texts.dispatch_toml(broker, simulation))
+        self._put_text("centre/gateways.toml", lambda: site_texts.GATEWAYS_HEAD)
+        return authority
+
+    def _broker(self, authority: bytes, host: str, port: int) -> None:
+        key = self._put("broker/broker.key", certificates.tls_key, secret=True)
+        self._put("broker/broker.pem", lambda: certificates.broker_certificate(key, authority, host, self._now))
+        self._copy("centre/ca.pem", "broker/ca.pem")
+        for store in ("jetstream", "mosquitto"):
+            self._path(f"broker/{store}").mkdir(mode=0o700, exist_ok=True)
+        self._put_text("broker/nats.conf", lambda: broker_conf.nats_conf(host, port))
+        self._put_text("broker/mosquitto.conf", lambda: broker_conf.mosquitto_conf(host, port, _own_name()))
+        # mosquitto warns of an access list that others can read
+        self._put("broker/acl", lambda: broker_conf.mosquitto_acl().encode(), secret=True)
+
+    def _gateway(
+        self, wish: Wish, authority: bytes, broker: str, simulation: bool, language: str
+    ) -> tuple[list[Terminal], list[str]]:
+        own = f"gateways/{wish.gateway}"
+        identity = self._put(f"{own}/identity.key", certificates.identity_key, secret=True)
+        self._put(f"{own}/identity.pub", lambda: certificates.public_key(identity))
+        self._client(f"{own}/uplink", authority, wish.gateway)
+        self._copy("centre/ca.pem", f"{own}/ca.pem")
+        self._copy("centre/centre.pub", f"{own}/centre.pub")
+        self._put_text(
+            f"{own}/gateway.toml",
+            lambda: site_texts.gateway_toml(wish.gateway, language, simulation, broker, wish.port),
+        )
+        return self._terminals(f"{own}/terminals.toml", wish)
+
+    def _terminals(self, name: str, wish: Wish) -> tuple[list[Terminal], list[str]]:
+        """All terminals of the gateway after adding those that are wished for and missing, and the ids of these."""
+        self._put(name, lambda: site_texts.TERMINALS_HEAD.encode(), secret=True)
+        rows = self._toml(name).get("terminal", [])
+        try:
+            terminals = [Terminal(row["id"], row["kind"], row["room"], row["address"]) for row in rows]
+        except (KeyError, TypeError) as error:
+            raise self._broken(name, f"terminal without {error}") from error
+        new = _missing(terminals, wish.terminals)
+        if len(terminals) + len(new) > TERMINALS_MAX:
+            raise Told(
+                f"{wish.gateway}: {len(terminals) + len(new)} terminals; a gateway takes {TERMINALS_MAX} at most",
+                f"{wish.gateway}:共 {len(terminals) + len(new)} 个终端;一个网关最多 {TERMINALS_MAX} 个",
+            )
+        if new:
+            added = (site_texts.terminals_row(t.id, t.kind, t.room, t.address, secrets.token_bytes(32)) for t in new)
+            self._write(name, self._path(name).read_bytes() + "".join(added).encode(), secret=True)
+        return terminals + new, [terminal.id for terminal in new]
+
+    def _enrol(self, wish: Wish) -> None:
+        """Writes the gateway into the centre's list, where it is not there yet."""
+        if self._known_key(wish.gateway) is None:
+            row = site_texts.gateways_row(wish.gateway, self._raw_identity(wish.gateway), wish.home)
+            self._write("centre/gateways.toml", self._path("centre/gateways.toml").read_bytes() + row.encode())
+
+    def _permit(self) -> bool:
+        """Writes the broker's permissions, where they changed; whether a running broker has to be told."""
+        name = f"broker/{broker_conf.PERMISSIONS_FILE}"
+        users = broker_conf.nats_users(self._toml("centre/gateways.toml").get("gateway", {})).encode()
+        existed = self._path(name).exists()
+        if existed and self._path(name).read_bytes() == users:
+            return False
+        self._write(name, users)
+        return existed
+
+    def _refuse_moved(self, gateway: str) -> None:
+        """A gateway whose folder went to its machine must not get a second identity here."""
+        known = self._known_key(gateway)
+        if known is None:
+            return
+        here = self._path(f"gateways/{gateway}/identity.key").exists()
+        if not here or self._raw_identity(gateway) != known:
+            raise Told(
+                f"gateway {gateway} is enrolled in centre/gateways.toml with another key than this folder holds; "
+                "add its terminals where its folder is now, or remove its entry there to enrol it anew",
+                f"网关 {gateway} 已在 centre/gateways.toml 登记,但密钥与本文件夹不符;"
+                "请在其文件夹现在所在处添加终端,或删除该登记后重新登记",
+            )
+
+    def _known_key(self, gateway: str) -> str | None:
+        if not self._path("centre/gateways.toml").exists():
+            return None
+        try:
+            key: str | None = self._toml("centre/gateways.toml").get("gateway", {}).get(gateway, {}).get("key")
+        except AttributeError as error:
+            raise self._broken("centre/gateways.toml", f"gateway {gateway}") from error
+        return key
+
+    def _raw_identity(self, gateway: str) -> str:
+        name = f"gateways/{gateway}/identity.key"
+        with self._key_errors(name):
+            return base64.b64encode(certificates.raw_public_key(self._path(name).read_bytes())).decode()
+
+    def _broker_address(self, wished: str | None) -> str:
+        """The site's broker: what an existing site has, or else what is wished for, or else the default."""
+        if not self._path("centre/dispatch.toml").exists():
+            return wished or BROKER_DEFAULT
+        found = self._toml("centre/dispatch.toml").get("broker")
+        if not isinstance(found, str):
+            raise self._broken("centre/dispatch.toml", "no broker")
+        if wished not in (None, found):
+            raise Told(
+                f"this site's broker is {found}, not {wished}; to move it, make a new site in another folder",
+                f"本站点的消息服务器是 {found},而非 {wished};如需更换,请在另一文件夹新建站点",
+            )
+        return found
+
+    def _client(self, stem: str, authority: bytes, name: str) -> None:
+        key = self._put(f"{stem}.key", certificates.tls_key, secret=True)
+        self._put(f"{stem}.pem", lambda: certificates.client_certificate(key, authority, name, self._now))
+
+    def _copy(self, source: str, name: str) -> None:
+        content = self._path(source).read_bytes()
+        if self._put(name, lambda: content) != content:
+            raise Told(
+                f"{self._path(name)} differs from {source}: this folder mixes two sites; move one of them away",
+                f"{self._path(name)} 与 {source} 不一致:该文件夹混有两个站点;请移走其中之一",
+            )
+
+    def _put_text(self, name: str, make: Callable[[], str]) -> None:
+        self._put(name, lambda: make().encode())
+
+    def _put(self, name: str, make: Callable[[], bytes], secret: bool = False) -> bytes:
+        """What the file `name` holds; it is made where missing, whole or not at all."""
+        if self._path(name).exists():
+            return self._path(name).read_bytes()
+        with self._key_errors(name):
+            content = make()
+        self._write(name, content, secret)
+        return content
+
+    def _write(self, name: str, content: bytes, secret: bool = False) -> None:
+        path = self._path(name)
+        _make_folder(path.parent)
+        beside = path.with_name(f".{path.name}.new")
+        beside.unlink(missing_ok=True)  # of a run that was interrupted
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        beside.replace(path)
+        if name not in self._made:
+            self._made.append(name)
+
+    def _toml(self, name: str) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self._path(name).read_bytes().decode())
+        except ValueError as error:
+            raise self._broken(name, str(error)) from error
+
+    @contextmanager
+    def _key_errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise self._broken(f"the key of {name}", str(error)) from error
+
+    def _broken(self, name: str, detail: str) -> Told:
+        return Told(
+            f"{self._folder}/{name} is broken ({detail}); mend it, or move it away to have a new one made",
+            f"{self._folder}/{name} 已损坏({detail});请修复,或移走后重新生成",
+        )
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name
+
+
+def _missing(terminals: Sequence[Terminal], wished: Sequence[tuple[str, str]]) -> list[Terminal]:
+    """The terminals to add so that each wished (kind, room) is there as often as it is wished for."""
+    lacking = Counter(wished) - Counter((t.kind, t.room) for t in terminals)
+    ids = {terminal.id for terminal in terminals}
+    address = max([ADDRESS_FIRST - 1, *(terminal.address for terminal in terminals)])
+    new = []
+    for kind, room in lacking.elements():
+        number = next(n for n in range(1, TERMINALS_MAX * 2) if f"{kind}-{n}" not in ids)
+        address += 1
+        new.append(Terminal(f"{kind}-{number}", kind, room, address))
+        ids.add(f"{kind}-{number}")
+    return new
+
+
+def _make_folder(path: Path) -> None:
+    """Each folder that is missing, for the owner alone; Path.mkdir gives parents the usual mode."""
+    if not path.exists():
+        _make_folder(path.parent)
+        path.mkdir(mode=0o700)
+
+
+def _own_name() -> str | None:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container whose user has no name
+        return None
