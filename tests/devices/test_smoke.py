@@ -1,0 +1,159 @@
+"""The smoke alarm's logic: thresholds, spikes, waves of smoke, suspect sensors, recorded fires."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.smoke import (
+    ALARM_MDB_M,
+    CLEAR_MDB_M,
+    CLEAR_MS,
+    FAULT_CLEAR_MS,
+    NO_SAMPLE,
+    RANGE_MAX_MDB_M,
+    VERIFY_MS,
+    Smoke,
+)
+from protocol.wire.codes import ALARM_STANDING, KINDS, PHASES, SENSOR_FAULT
+
+SMOKE, RAISED, RESTORED = KINDS.index("smoke"), PHASES.index("raised"), PHASES.index("restored")
+THICK, THIN = ALARM_MDB_M + 100, CLEAR_MDB_M - 50
+
+Happened = list[tuple[int, int, int]]  # ms, phase, value
+
+
+def play(samples: list[tuple[int, int]], smoke: Smoke | None = None) -> Happened:
+    """What came of samples given as (ms, mdB/m)."""
+    smoke = smoke or Smoke()
+    happened = []
+    for now, sample in samples:
+        for kind, phase, value in smoke.step(sample, now):
+            assert kind == SMOKE
+            happened.append((now, phase, value))
+    return happened
+
+
+def spread(values: list[int], every_ms: int, start: int = 0) -> list[tuple[int, int]]:
+    return [(start + n * every_ms, value) for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("every_ms", [100, 1000, 2000, 5000])
+def test_smoke_that_lasts_raises_at_any_sample_rate(every_ms: int) -> None:
+    happened = play(spread([0, *[THICK] * 100], every_ms))
+    assert [phase for _, phase, _ in happened] == [RAISED]
+    assert happened[0][0] - every_ms < VERIFY_MS + every_ms
+    assert happened[0][2] == THICK
+
+
+@pytest.mark.parametrize("every_ms", [1000, 5000])
+def test_a_single_spike_is_no_alarm(every_ms: int) -> None:
+    assert play(spread([0, 20_000, 0, 0, 0, RANGE_MAX_MDB_M, 0, 0, 0], every_ms)) == []
+
+
+def test_the_threshold_itself_alarms_and_just_below_does_not() -> None:
+    assert play(spread([ALARM_MDB_M - 1] * 100, 1000)) == []
+    assert len(play(spread([ALARM_MDB_M] * 100, 1000))) == 1
+
+
+def test_smoke_that_wavers_about_the_threshold_is_one_alarm() -> None:
+    assert [phase for _, phase, _ in play(spread([ALARM_MDB_M, ALARM_MDB_M - 10] * 100, 1000))] == [RAISED]
+
+
+def test_restored_after_a_whole_minute_of_clean_air_only() -> None:
+    smoke = Smoke()
+    assert len(play(spread([THICK] * 5, 1000), smoke)) == 1
+    assert play(spread([THIN] * 59 + [CLEAR_MDB_M], 1000, start=10_000), smoke) == []
+    assert smoke.conditions() == ALARM_STANDING
+    assert play(spread([THIN] * 61, 1000, start=100_000), smoke) == [(100_000 + CLEAR_MS, RESTORED, THIN)]
+    assert smoke.conditions() == 0
+
+
+def test_a_sensor_that_fails_during_an_alarm_does_not_end_it() -> None:
+    smoke = Smoke()
+    play(spread([THICK] * 5, 1000), smoke)
+    assert play(spread([NO_SAMPLE] * 200, 1000, start=10_000), smoke) == []
+    assert smoke.conditions() == ALARM_STANDING | SENSOR_FAULT
+    assert play(spread([THIN, NO_SAMPLE] * 200, 1000, start=300_000), smoke) == []
+
+
+def test_a_sensor_that_fails_between_two_samples_of_smoke_does_not_stop_the_alarm() -> None:
+    assert [phase for _, phase, _ in play(spread([THICK, -7] * 10, 1000))] == [RAISED]
+
+
+def test_beyond_the_range_is_smoke_and_a_sensor_fault() -> None:
+    smoke = Smoke()
+    happened = play(spread([RANGE_MAX_MDB_M + 1] * 10, 1000), smoke)
+    assert [(phase, value) for _, phase, value in happened] == [(RAISED, RANGE_MAX_MDB_M)]
+    assert smoke.conditions() == ALARM_STANDING | SENSOR_FAULT
+
+
+def test_a_sensor_fault_shows_at_once_and_clears_after_a_minute_in_range() -> None:
+    smoke = Smoke()
+    smoke.step(NO_SAMPLE, 0)
+    assert smoke.conditions() == SENSOR_FAULT
+    smoke.step(5, FAULT_CLEAR_MS - 1)
+    assert smoke.conditions() == SENSOR_FAULT
+    smoke.step(5, FAULT_CLEAR_MS)
+    assert smoke.conditions() == 0
+
+
+def test_a_turn_without_a_sample_changes_nothing() -> None:
+    smoke = Smoke()
+    assert [smoke.step(None, now) for now in range(0, 100_000, 1000)] == [[]] * 100
+    assert (smoke.conditions(), smoke.value(), smoke.deadline()) == (0, 0, None)
+
+
+any_sample = st.one_of(st.integers(), st.integers(-10, 400), st.none())
+
+
+@given(st.lists(st.tuples(st.integers(0, 90_000), any_sample), max_size=80))
+def test_any_samples_give_raised_and_restored_in_turn(steps: list[tuple[int, int | None]]) -> None:
+    smoke, now, phases = Smoke(), 0, []
+    for wait, sample in steps:
+        now += wait
+        for _, phase, value in smoke.step(sample, now):
+            phases.append(phase)
+            assert 0 <= value <= RANGE_MAX_MDB_M
+        assert bool(smoke.conditions() & ALARM_STANDING) == (bool(phases) and phases[-1] == RAISED)
+        assert 0 <= smoke.value() <= RANGE_MAX_MDB_M
+    assert phases[:1] in ([], [RAISED])
+    assert all(earlier != later for earlier, later in pairwise(phases))
+
+
+@given(st.lists(any_sample, max_size=40), st.integers(1, 5000))
+def test_smoke_that_lasts_alarms_whatever_came_before(before: list[int | None], every_ms: int) -> None:
+    smoke, now = Smoke(), 0
+    for sample in [*before, *[THICK] * (VERIFY_MS // every_ms + 2)]:
+        now += every_ms
+        smoke.step(sample, now)
+    assert smoke.conditions() & ALARM_STANDING
+
+
+FIRES = ("SDC02", "SDC05", "SDC07", "SDC10")
+
+
+def recorded_fire(recorded: Path, fire: str) -> list[tuple[int, int]]:
+    """Column SMA_1 (fire room, near the ceiling) as (ms since ignition, mdB/m); NIST TN 1455, public domain."""
+    path = recorded / "smoke_nist_tn1455" / f"NIST_Smoke_Alarms_{fire}.csv.gz"
+    if not path.exists():
+        pytest.skip(f"no recorded fire at {path}")
+    with gzip.open(path, "rt", newline="") as file:
+        # optical density in 1/m is a tenth of dB/m
+        return [(round(float(row["TIME"]) * 1000), round(float(row["SMA_1"]) * 10_000)) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("fire", FIRES)
+def test_a_recorded_fire_alarms_once_and_not_before_its_smoke(recorded: Path, fire: str) -> None:
+    samples = recorded_fire(recorded, fire)
+    happened = play(samples)
+    assert [phase for _, phase, _ in happened] == [RAISED]
+    first_over = next(now for now, sample in samples if sample >= ALARM_MDB_M)
+    assert happened[0][0] >= first_over + VERIFY_MS
+    print(f"{fire} SMA_1 (NIST TN 1455, public domain): raised {happened[0][0] / 1000:g} s after ignition")
