@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -86,10 +87,8 @@ class NativeBridge:
         return bool(self._up)
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # full of earlier wakes: it is awake already
             self._wake_out.send(b"\0")
-        except BlockingIOError:
-            pass  # it is awake already: the bytes of 200 earlier wakes are waiting
 
     def _run(self) -> None:
         while not self._stopping.is_set():

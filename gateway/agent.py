@@ -1,0 +1,291 @@
+"""The agent: the one loop that gathers what the threads bring, steps the core, and performs its effects."""
+
+from __future__ import annotations
+
+import queue
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.bridges.native import BridgeState, NativeBridge
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.delivery import Delivery
+from gateway.drivers import CommandDriver, resident_text
+from gateway.home.core import Home
+from gateway.home.messages import (
+    Acknowledge,
+    Alive,
+    Commit,
+    Committed,
+    Condition,
+    Doubt,
+    Effect,
+    Keep,
+    Reading,
+    Receipted,
+    Siren,
+    Tell,
+)
+from gateway.journal import Journal
+from gateway.outbox import Loaded, Outbox, Replaced, Stored
+from gateway.storage import StorageWatch
+from gateway.uplinks.mqtt import Downlink, UplinkState
+from protocol.record import Event, Now
+
+WAIT_S_MAX: Final = 1.0  # the loop looks at least this often, so that a deadline miscounted costs a second at most
+LOAD_ROWS: Final = 200  # of the outbox at a time
+ASKED_S_MAX: Final = 2.0  # for an answer about the status; a loop that takes longer is stuck
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Leave the loop, with this exit code."""
+
+    code: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody asks for the status."""
+
+    answer: queue.SimpleQueue[dict[str, Any]]
+
+
+class Agent:
+    """Everything that the gateway does, between `run` and a Stop in its inbox."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        journal: Journal,
+        home: Home,
+        outbox: Outbox,
+        delivery: Delivery,
+        inbox: queue.Queue[object],
+        version: str,
+    ):
+        self.counters: Counter[str] = Counter()
+        self.bridges: Sequence[NativeBridge] = ()
+        self._config = config
+        self._clock = clock
+        self._journal = journal
+        self._home = home
+        self._outbox = outbox
+        self._delivery = delivery
+        self._inbox = inbox
+        self._version = version
+        self._siren = CommandDriver("siren", config.siren.command, journal)
+        self._resident = CommandDriver("tell", config.resident.command, journal)
+        self._started_ms = self._beat_ms = clock.now().mono_ms
+        self._storage = StorageWatch()
+        self._path_lost = False
+        self._more_on_disk = False
+        self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
+            Ask: self._on_ask,
+            BridgeState: self._on_bridge,
+            UplinkState: self._on_uplink,
+            Downlink: self._on_downlink,
+            Loaded: self._on_loaded,
+            Stored: self._on_stored,
+            Replaced: self._on_replaced,
+            Committed: self._on_committed,
+            **dict.fromkeys((Reading, Alive, Doubt), self._on_input),
+        }
+        self._performs: dict[type, Callable[[Any, Now], None]] = {
+            Commit: self._commit,
+            Keep: lambda effect, now: self._outbox.keep(effect.state),
+            Acknowledge: self._acknowledge,
+            Siren: lambda effect, now: self._siren.call(state="on" if effect.on else "off", kind=effect.kind),
+            Tell: self._tell,
+        }
+
+    def run(self) -> int:
+        """Until a Stop comes; its exit code."""
+        while True:
+            message = self._gather()
+            if isinstance(message, Stop):
+                self._journal.note("stopping", why=message.why)
+                return message.code
+            now = self._clock.now()
+            try:
+                self._step(message, now)
+            except Exception:  # noqa: BLE001 - one poisonous message must not end the watch over all the others
+                self.counters["errors"] += 1
+                self._journal.note("error", trace=traceback.format_exc(limit=8))
+
+    def _gather(self) -> object | None:
+        wait_ms = min(self._deadlines()) - self._clock.now().mono_ms
+        try:
+            return self._inbox.get(timeout=max(0.0, min(WAIT_S_MAX, self._clock.sleep_s(wait_ms))))
+        except queue.Empty:
+            return None
+
+    def _deadlines(self) -> list[int]:
+        found = [self._beat_ms, self._home.deadline(), self._delivery.deadline(), self._storage.deadline()]
+        return [ms for ms in found if ms is not None]
+
+    def _step(self, message: object | None, now: Now) -> None:
+        effects: list[Effect] = []
+        if message is not None:
+            effects += self._takes[type(message)](message, now)
+        effects += self._home.tick(now)
+        effects += self._conditions(now)
+        for effect in effects:
+            self._performs[type(effect)](effect, now)
+        self._delivery.transmit(now)
+        if now.mono_ms >= self._beat_ms:
+            self._beat(now)
+        if self._more_on_disk and self._delivery.room() >= LOAD_ROWS:
+            self._more_on_disk = False
+            self._outbox.load(LOAD_ROWS)
+
+    # --- what comes in ---
+
+    def _on_input(self, message: Reading | Alive | Doubt, now: Now) -> list[Effect]:
+        return self._home.handle(message, now)
+
+    def _on_committed(self, message: Committed, now: Now) -> list[Effect]:
+        self._journal.note("committed", ids=[str(event) for event in message.events])
+        return self._home.handle(message, now)
+
+    def _on_bridge(self, message: BridgeState, now: Now) -> list[Effect]:
+        self._journal.note("bridge", id=message.bridge, up=message.up, detail=message.detail)
+        return []
+
+    def _on_uplink(self, message: UplinkState, now: Now) -> list[Effect]:
+        self._delivery.uplink_changed(message.name, message.up, message.detail)
+        if message.up:  # at once: its answer tells the time and that the path is whole
+            self._beat(now)
+        return []
+
+    def _on_downlink(self, message: Downlink, now: Now) -> list[Effect]:
+        if message.tail != "receipt" or (opened := self._delivery.receipt(message.payload, now)) is None:
+            return []
+        receipt, asked_ms = opened
+        if asked_ms is not None:
+            self._clock.learn(receipt.wall_ms, asked_ms, now.mono_ms)
+        if settled := self._delivery.settle(receipt):
+            self._outbox.settle(receipt.intervals)
+            self._journal.note("receipted", ids=[str(event) for event in settled])
+        return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals else []
+
+    def _on_loaded(self, message: Loaded, now: Now) -> list[Effect]:
+        self._delivery.add(message.rows, live=False)
+        self._more_on_disk = message.more
+        return []
+
+    def _on_stored(self, message: Stored, now: Now) -> list[Effect]:
+        self._journal.note("storage", ok=message.ok, detail=message.detail)
+        self._storage.stored(message.ok, now.mono_ms)
+        return []
+
+    def _on_replaced(self, message: Replaced, now: Now) -> list[Effect]:
+        self._journal.note("storage", ok=False, detail=f"damaged database kept aside as {message.kept}")
+        self._storage.stored(False, now.mono_ms)
+        self._storage.stored(True, now.mono_ms)
+        return []
+
+    def _on_ask(self, message: Ask, now: Now) -> list[Effect]:
+        message.answer.put(self.status(now))
+        return []
+
+    # --- what goes out ---
+
+    def _commit(self, effect: Commit, now: Now) -> None:
+        self._outbox.commit(effect.events, effect.state)
+        self._delivery.add(effect.events, live=True)
+        for event in effect.events:
+            self._journal.note("raised", **_shown(event))
+
+    def _acknowledge(self, effect: Acknowledge, now: Now) -> None:
+        for bridge in self.bridges:
+            if bridge.serves(effect.terminal):
+                bridge.acknowledge(effect.terminal, effect.source)
+        self._journal.note(
+            "acknowledged", terminal=effect.terminal, boot=effect.source.boot, number=effect.source.number
+        )
+
+    def _tell(self, effect: Tell, now: Now) -> None:
+        text = resident_text(effect.message, effect.kind, self._config.language)
+        self._resident.call(message=effect.message, kind=effect.kind, terminal=effect.terminal, text=text)
+
+    def _beat(self, now: Now) -> None:
+        terminals = self._home.terminals(now)
+        silent = sum("terminal_silent" in terminal["troubles"] for terminal in terminals)
+        self._delivery.beat(now, self._version, self._uptime_s(now), len(terminals), silent)
+        self._beat_ms = now.mono_ms + self._config.heartbeat_s * 1000
+
+    def _conditions(self, now: Now) -> list[Effect]:
+        """The gateway's own troubles, as far as the agent sees them."""
+        lost = now.mono_ms >= self._delivery.path_lost_at(self._started_ms)
+        silent_s = (now.mono_ms - self._delivery.path_lost_at(self._started_ms)) // 1000
+        effects: list[Effect] = []
+        if lost != self._path_lost:
+            self._path_lost = lost
+            effects += self._home.handle(Condition("uplink_lost", lost, {"overdue_s": max(0, silent_s)}), now)
+        present = self._storage.look(self._outbox.pending_since_ms(), now.mono_ms)
+        if present is not None:
+            effects += self._home.handle(Condition("storage_fault", present), now)
+        return effects
+
+    # --- what it is ---
+
+    def _uptime_s(self, now: Now) -> int:
+        return (now.mono_ms - self._started_ms) // 1000
+
+    def status(self, now: Now) -> dict[str, Any]:
+        """The design's status contract, as one JSON-able object."""
+        oldest_ms = self._delivery.oldest_ms()
+        counters = self.counters + self._home.counters + self._delivery.counters + self._outbox.counters
+        for bridge in self.bridges:
+            counters += bridge.all_counters()
+        return {
+            "gateway": self._config.gateway,
+            "version": self._version,
+            "uptime_s": self._uptime_s(now),
+            "clock": {"wall_ms": now.wall_ms, "quality": now.quality},
+            "power": None,
+            "outbox": {
+                "unsettled": self._delivery.unsettled(),
+                "oldest_s": 0 if oldest_ms is None else max(0, now.mono_ms - oldest_ms) // 1000,
+                "bytes": self._outbox.size_bytes(),
+            },
+            "uplinks": [
+                {"name": name, "up": up, "detail": self._delivery.details[name]}
+                for name, up in self._delivery.up.items()
+            ],
+            "bridges": [
+                {"id": bridge.config.id, "port": bridge.config.port, "up": bridge.up()} for bridge in self.bridges
+            ],
+            "terminals": self._home.terminals(now),
+            "counters": dict(sorted((counters + self._journal.counters).items())),
+        }
+
+    def asked(self) -> dict[str, Any]:
+        """The status, asked from another thread."""
+        answer: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._inbox.put(Ask(answer))
+        try:
+            return answer.get(timeout=ASKED_S_MAX)
+        except queue.Empty:
+            raise TimeoutError("the agent's loop does not answer") from None
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    return {
+        "id": str(event.id),
+        "alarm": str(event.alarm),
+        "kind": event.kind,
+        "phase": event.phase,
+        "severity": event.severity,
+        "terminal": event.terminal,
+        "room": event.room,
+        "raised_ms": event.time.wall_ms,
+        "evidence": dict(event.evidence),
+        "flags": list(event.flags),
+    }

@@ -1,0 +1,154 @@
+"""Events to the centre and receipts back, over every uplink: what is sealed, sent, awaited and settled."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from gateway.journal import Journal
+from gateway.sending import Sending
+from protocol import envelope, record, topic
+from protocol.record import Event, EventId, Heartbeat, Now, Receipt, Stamp
+
+CENTRE_KID: Final = b"centre"
+PATH_LOST_MS: Final = 90_000  # no receipt for so long: the path is lost (GB 26875: signalled within 100 s)
+HEARTBEATS_ECHOED_MAX: Final = 8  # heartbeats whose answer may still come; an older answer tells no time
+
+
+class Uplink(Protocol):
+    """A way to a centre, run by a thread of its own."""
+
+    name: str
+    counters: Counter[str]
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def send(self, tail: str, payload: bytes) -> bool: ...
+
+
+class Delivery:
+    """Pure but for `uplink.send`, which never blocks."""
+
+    def __init__(
+        self,
+        gateway: str,
+        boot: int,
+        uplinks: Sequence[Uplink],
+        signing: envelope.SigningKey,
+        centre: envelope.VerifyingKey,
+        journal: Journal,
+    ):
+        self.counters: Counter[str] = Counter()
+        self.up: dict[str, bool] = {uplink.name: False for uplink in uplinks}
+        self.details: dict[str, str] = {uplink.name: "" for uplink in uplinks}
+        self._gateway = gateway
+        self._boot = boot
+        self._uplinks = tuple(uplinks)
+        self._sendings = {uplink.name: Sending() for uplink in uplinks}
+        self._signing = signing
+        self._centre: Mapping[bytes, envelope.VerifyingKey] = {CENTRE_KID: centre}
+        self._journal = journal
+        self._heartbeat = int.from_bytes(os.urandom(4), "big")
+        self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
+        self._receipt_ms: int | None = None
+
+    def add(self, events: Sequence[Event], live: bool) -> None:
+        for sending in self._sendings.values():
+            for event in events:
+                sending.add(event, live)
+
+    def transmit(self, now: Now) -> None:
+        """Send everything that is due on every uplink that is up."""
+        for uplink in self._uplinks:
+            if not self.up[uplink.name]:
+                continue
+            for event, attempt in self._sendings[uplink.name].ready(now.mono_ms):
+                data = event.to_record(attempt, self._age_ms(event, now))
+                if uplink.send(topic.ALARM, envelope.seal(data, self._signing, topic.context(topic.ALARM))):
+                    self._journal.note("sent", id=str(event.id), attempt=attempt, uplink=uplink.name)
+
+    def beat(self, now: Now, version: str, uptime_s: int, terminals: int, silent: int) -> None:
+        """Send a heartbeat on every uplink that is up."""
+        self._heartbeat = (self._heartbeat + 1) % 2**32
+        oldest_ms = self.oldest_ms()
+        beat = Heartbeat(
+            self._gateway,
+            self._heartbeat,
+            Stamp.of(now, self._boot),
+            version,
+            uptime_s,
+            self.unsettled(),
+            0 if oldest_ms is None else max(0, now.mono_ms - oldest_ms) // 1000,
+            terminals,
+            silent,
+        )
+        data = envelope.seal(beat.to_record(), self._signing, topic.context(topic.HEARTBEAT))
+        self._heartbeats_ms[self._heartbeat] = now.mono_ms
+        while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
+            del self._heartbeats_ms[next(iter(self._heartbeats_ms))]
+        for uplink in self._uplinks:
+            if self.up[uplink.name]:
+                uplink.send(topic.HEARTBEAT, data)
+
+    def uplink_changed(self, name: str, up: bool, detail: str) -> None:
+        self.up[name] = up
+        self.details[name] = detail
+        if not up:
+            self._sendings[name].lost()
+        self._journal.note("uplink", name=name, up=up, detail=detail)
+
+    def receipt(self, payload: bytes, now: Now) -> tuple[Receipt, int | None] | None:
+        """The receipt in `payload`, with the mono ms at which the heartbeat it answers was sent (None: answers none).
+
+        Anything that the centre did not sign for this gateway is counted and dropped."""
+        try:
+            _, data = envelope.open(payload, self._centre, topic.context(topic.RECEIPT))
+            receipt = record.decode(data)
+        except (envelope.EnvelopeError, record.RecordError) as error:
+            self.counters[f"receipt_refused_{error.reason}"] += 1
+            return None
+        if not isinstance(receipt, Receipt) or receipt.gateway != self._gateway:
+            self.counters["receipt_refused_foreign"] += 1
+            return None
+        self._receipt_ms = now.mono_ms
+        asked_ms = self._heartbeats_ms.pop(receipt.echo, None) if receipt.echo is not None else None
+        return receipt, asked_ms
+
+    def settle(self, receipt: Receipt) -> list[EventId]:
+        """What this receipt settles that was not settled before."""
+        settled = {event for sending in self._sendings.values() for event in sending.settle(receipt.intervals)}
+        return sorted(settled)
+
+    def path_lost_at(self, started_ms: int) -> int:
+        """Mono ms at which the path to the centre counts as lost, if no receipt comes before."""
+        return (self._receipt_ms or started_ms) + PATH_LOST_MS
+
+    def room(self) -> int:
+        """How many more events may be added from the outbox."""
+        return min((sending.room() for sending in self._sendings.values()), default=0)
+
+    def unsettled(self) -> int:
+        return max((sending.waiting() for sending in self._sendings.values()), default=0)
+
+    def oldest_ms(self) -> int | None:
+        """Mono ms of the oldest event that waits; an event of an earlier boot counts from when it was loaded."""
+        oldest = [ms for sending in self._sendings.values() if (ms := sending.oldest_ms()) is not None]
+        return min(oldest, default=None)
+
+    def deadline(self) -> int | None:
+        """When `transmit` has something to do next, if nothing comes in (mono ms)."""
+        due = [
+            ms
+            for uplink in self._uplinks
+            if self.up[uplink.name] and (ms := self._sendings[uplink.name].deadline()) is not None
+        ]
+        return min(due, default=None)
+
+    def _age_ms(self, event: Event, now: Now) -> int | None:
+        if event.time.boot == self._boot:
+            return max(0, now.mono_ms - event.time.mono_ms)
+        if "unset" in (event.time.quality, now.quality):
+            return None
+        return max(0, now.wall_ms - event.time.wall_ms)

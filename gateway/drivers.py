@@ -1,0 +1,78 @@
+"""What moves the world outside: the siren, and the voice or light that tells the resident how the call stands."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from protocol.words import KINDS
+
+from .journal import Journal
+
+COMMAND_S_MAX: Final = 10  # a command that takes longer is killed: the next one must be heard
+WAITING_MAX: Final = 16  # commands not yet begun; beyond it the newest is dropped and counted
+
+# message: (English, Chinese)
+RESIDENT_TEXTS: Final = {
+    "sending": ("Calling for help: {kind}", "正在呼救:{kind}"),
+    "received": ("The centre has received: {kind}", "中心已收到:{kind}"),
+    "not_received": ("Not received: {kind}. Please phone 120 or 119", "尚未送达:{kind}。请拨打 120 或 119"),
+}
+
+
+def resident_text(message: str, kind: str, language: str) -> str:
+    """The sentence for the resident, in `language`: "zh", or anything else for English."""
+    _, kind_en, kind_zh = KINDS.get(kind, ("", kind, kind))
+    en, zh = RESIDENT_TEXTS[message]
+    return zh.format(kind=kind_zh) if language == "zh" else en.format(kind=kind_en)
+
+
+class CommandDriver:
+    """Runs a command for each call, in order, by a thread of its own, so that a disk or command that hangs holds up
+    nothing else. Words such as {state} in the command are replaced by the call's values."""
+
+    def __init__(self, name: str, command: Sequence[str], journal: Journal):
+        self.counters: Counter[str] = Counter()
+        self._name = name
+        self._command = tuple(command)
+        self._journal = journal
+        self._calls: queue.Queue[dict[str, str]] = queue.Queue(WAITING_MAX)
+        if command:
+            threading.Thread(target=self._run, name=f"driver {name}", daemon=True).start()
+
+    def call(self, **values: str) -> None:
+        """Note it in the journal and run the command, if there is one. Never blocks."""
+        self._journal.note(self._name, **values)
+        if not self._command:
+            return
+        try:
+            self._calls.put_nowait(values)
+        except queue.Full:
+            self._failed("too many calls wait")
+
+    def _run(self) -> None:
+        while True:
+            values = self._calls.get()
+            words = [_filled(word, values) for word in self._command]
+            try:
+                done: Any = subprocess.run(
+                    words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=COMMAND_S_MAX, check=False
+                )
+                if done.returncode:
+                    self._failed(f"exit code {done.returncode}")
+            except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+                self._failed(str(error))
+
+    def _failed(self, detail: str) -> None:
+        self.counters[f"{self._name}_failed"] += 1
+        self._journal.note("driver_failed", driver=self._name, detail=detail)
+
+
+def _filled(word: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace("{" + name + "}", value)
+    return word

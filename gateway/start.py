@@ -1,0 +1,150 @@
+"""Putting the agent together from its configuration, running it, and taking it apart again."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import sys
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from gateway import config as configuration
+from gateway import identity
+from gateway.agent import Agent, Stop
+from gateway.bridges.native import NativeBridge
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.delivery import CENTRE_KID, Delivery
+from gateway.home.core import Home
+from gateway.home.roster import Roster, Terminal
+from gateway.journal import Journal
+from gateway.outbox import Loaded, Outbox
+from gateway.status import StatusServer
+from gateway.uplinks.mqtt import MqttUplink
+from protocol.words import Told
+
+INBOX_MAX: Final = 10_000  # messages; a full inbox makes bridges wait, and their terminals repeat
+LOAD_ROWS: Final = 200  # of the outbox at the start; the rest comes when there is room
+LOAD_S_MAX: Final = 2.0  # a disk that hangs at the start must not hold up the first alarm for longer
+STOP_S_MAX: Final = 5.0  # for the last commit
+
+
+def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
+    """Run the agent described by the file at `path` until it is told to stop; its exit code.
+
+    Raises Told for a configuration, key or clock rate that cannot be used.
+    """
+    began_s = time.monotonic()
+    config = configuration.load(path)
+    if clock_rate != 1 and not config.simulation:
+        raise Told(
+            f"{path}: --clock-rate is for simulation only; set simulation = true there if this is one",
+            f"{path}:--clock-rate 仅用于模拟;如确为模拟,请设 simulation = true",
+        )
+    clock = Clock(clock_rate, config.clock_anchor_ms)
+    signing = identity.load_signing_key(config.identity, config.gateway)
+    centre = identity.load_centre_key(config.centre, CENTRE_KID)
+    boot = identity.boot_id()
+    epoch, unstored = identity.raise_epoch(config.data)
+
+    journal = Journal(as_json, clock.now)
+    inbox: queue.Queue[object] = queue.Queue(INBOX_MAX)
+    _catch(inbox)
+    outbox = Outbox(config.data / "outbox.db", inbox.put, clock.now)
+    outbox.start()
+    outbox.load(LOAD_ROWS)
+    loaded, early = _wait_for_load(inbox)
+
+    roster = Roster(tuple(Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals))
+    state = loaded.state if loaded else {}
+    home = Home(config.gateway, epoch, boot, roster, state=state, unstored=unstored, now=clock.now())
+    uplinks = _uplinks(config, clock, inbox)
+    delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)
+    agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
+    agent.bridges = _bridges(config, clock, inbox)
+    status = StatusServer(config.socket, agent.asked)
+    for message in ([loaded] if loaded else []) + early:
+        inbox.put(message)
+
+    for part in (*agent.bridges, *uplinks, status):
+        part.start()
+    journal.note(
+        "ready",
+        gateway=config.gateway,
+        epoch=epoch,
+        unstored=unstored,
+        start_ms=round((time.monotonic() - began_s) * 1000),
+    )
+    code = agent.run()
+    for part in (*agent.bridges, *uplinks):
+        part.stop()
+    outbox.stop(STOP_S_MAX)
+    status.close()
+    journal.close()
+    return code
+
+
+def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[MqttUplink]:
+    return [
+        MqttUplink(
+            name=uplink.name,
+            brokers=list(uplink.brokers),
+            gateway=config.gateway,
+            ca=uplink.ca,
+            certificate=uplink.certificate,
+            key=uplink.key,
+            put=inbox.put,
+            clock_unset=lambda: clock.now().quality == "unset",
+        )
+        for uplink in config.uplinks
+    ]
+
+
+def _bridges(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[NativeBridge]:
+    return [
+        NativeBridge(
+            bridge,
+            [terminal for terminal in config.terminals if terminal.bridge == bridge.id],
+            inbox.put,
+            lambda: clock.now().mono_ms,
+            clock.sleep_s,
+        )
+        for bridge in config.bridges
+    ]
+
+
+def _wait_for_load(inbox: queue.Queue[object]) -> tuple[Loaded | None, list[object]]:
+    """What the outbox holds, and what else it said until then; None where its disk hangs."""
+    early: list[object] = []
+    until_s = time.monotonic() + LOAD_S_MAX
+    while (left_s := until_s - time.monotonic()) > 0:
+        try:
+            message = inbox.get(timeout=left_s)
+        except queue.Empty:
+            break
+        if isinstance(message, Loaded):
+            return message, early
+        early.append(message)
+    return None, early
+
+
+def _catch(inbox: queue.Queue[object]) -> None:
+    """SIGTERM and SIGINT end the loop in order; a thread that dies of an error ends it with code 1, to be started anew:
+    a gateway with a deaf bridge would look alive."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # By a thread: the handler may interrupt the loop while it holds the queue's lock.
+        stop = Stop(0, signal.Signals(number).name)
+        threading.Thread(target=inbox.put, args=(stop,), daemon=True).start()
+
+    def on_crash(crash: Any) -> None:
+        sys.__excepthook__(crash.exc_type, crash.exc_value, crash.exc_traceback)
+        inbox.put(Stop(1, f"thread {crash.thread.name if crash.thread else '?'} died: {crash.exc_value!r}"))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    threading.excepthook = on_crash

@@ -1,0 +1,83 @@
+"""`sixkit status`: what a running agent says of itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from protocol.words import KINDS
+
+from .locale import language, say
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "status",
+        help=say("ask a running agent how it is", "查询网关状态"),
+        description=say(
+            "Ask a running agent how it is. Exit code 0: all is well; 1: something is not; 3: no agent answers.",
+            "查询运行中的网关程序。退出码 0:一切正常;1:有异常;3:网关程序无应答。",
+        ),
+        epilog=say("example: ", "示例:") + "sixkit status --config /etc/sixkit/gateway.toml --json",
+    )
+    parser.add_argument(
+        "--config", type=Path, default=Path("gateway.toml"), help=say("default: ./gateway.toml", "默认:./gateway.toml")
+    )
+    parser.add_argument("--json", action="store_true", help=say("the whole status as JSON", "以 JSON 输出全部状态"))
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config, status
+
+    found = status.ask(config.load(args.config).socket)
+    print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(_lines(found)))
+    return 0 if well(found) else 1
+
+
+def well(found: dict[str, Any]) -> bool:
+    """Whether nothing in this status wants a look: a path to a centre, no troubles, the clock set."""
+    return (
+        any(uplink["up"] for uplink in found["uplinks"])
+        and all(bridge["up"] for bridge in found["bridges"])
+        and not any(terminal["troubles"] for terminal in found["terminals"])
+        and found["clock"]["quality"] != "unset"
+    )
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    outbox, clock = found["outbox"], found["clock"]
+    when = datetime.fromtimestamp(clock["wall_ms"] / 1000).astimezone().isoformat(timespec="seconds")
+    lines = [
+        f"{found['gateway']}  sixkit {found['version']}  "
+        + say(f"up {found['uptime_s']} s", f"已运行 {found['uptime_s']} 秒"),
+        say("clock    ", "时钟  ") + f"{when} ({clock['quality']})",
+        say("outbox   ", "待送  ")
+        + say(
+            f"{outbox['unsettled']} events wait, the oldest for {outbox['oldest_s']} s",
+            f"{outbox['unsettled']} 条待确认,最早 {outbox['oldest_s']} 秒",
+        ),
+    ]
+    for uplink in found["uplinks"]:
+        lines.append(say("uplink   ", "上行  ") + f"{_mark(uplink['up'])} {uplink['name']} {uplink['detail']}")
+    for bridge in found["bridges"]:
+        lines.append(say("bridge   ", "接入  ") + f"{_mark(bridge['up'])} {bridge['id']} {bridge['port']}")
+    lines += [_terminal(terminal) for terminal in found["terminals"]]
+    return lines
+
+
+def _terminal(terminal: dict[str, Any]) -> str:
+    troubles = [KINDS[kind][2 if language() == "zh" else 1] for kind in terminal["troubles"]]
+    seen = terminal["last_seen_s"]
+    heard = say("never heard", "从未收到") if seen is None else say(f"heard {seen} s ago", f"{seen} 秒前")
+    return (
+        say("terminal ", "终端  ")
+        + f"{_mark(not troubles)} {terminal['id']:<14} {terminal['room']:<10} {terminal['state']:<8} {heard}  "
+        + ", ".join(troubles)
+    ).rstrip()
+
+
+def _mark(good: bool) -> str:
+    return "✓" if good else "✗"
