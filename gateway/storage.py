@@ -19,9 +19,9 @@ class StorageWatch:
 
     def stored(self, ok: bool, now_ms: int) -> None:
         """The store said that it works, or that it does not."""
-        self._failing = not ok
-        if not ok:
+        if not ok or self._failing:
             self._bad_ms = now_ms
+        self._failing = not ok
 
     def look(self, pending_since_ms: int | None, now_ms: int) -> bool | None:
         """True where the trouble begins now, False where it ends now, else None; `pending_since_ms` is when the oldest

@@ -1,0 +1,129 @@
+"""gateway.toml as the installer writes it: read whole, or told what is wrong, where, and what is allowed."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import config
+from protocol.words import Told
+
+GATEWAY = """
+gateway = "gw-1"
+identity = "identity.key"
+centre = "centre.pub"
+terminals = "terminals.toml"
+[[uplink]]
+kind = "mqtt"
+brokers = ["broker.example:8883", "[::1]:8884"]
+ca = "ca.pem"
+certificate = "uplink.pem"
+key = "uplink.key"
+[[bridge]]
+id = "native"
+kind = "native"
+port = "/dev/ttyUSB0"
+"""
+TERMINALS = f"""
+[[terminal]]
+id = "smoke-1"
+kind = "smoke"
+room = "厨房"
+bridge = "native"
+address = 1001
+key = "{"0a" * 32}"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(gateway=GATEWAY, terminals=TERMINALS):
+        (tmp_path / "terminals.toml").write_text(terminals)
+        path = tmp_path / "gateway.toml"
+        path.write_text(gateway)
+        return path
+
+    return write
+
+
+def test_reads_what_is_there_and_fills_in_the_rest(written, tmp_path):
+    found = config.load(written())
+    assert found.gateway == "gw-1"
+    assert found.uplinks[0].brokers == (("broker.example", 8883), ("::1", 8884))
+    assert found.uplinks[0].ca == tmp_path / "ca.pem"
+    assert found.bridges[0].baud == 115200
+    assert found.terminals[0].room == "厨房"
+    assert found.terminals[0].key == bytes([10]) * 32
+    assert found.terminals[0].silence_s_max == 200
+    assert (found.language, found.heartbeat_s, found.simulation) == ("zh", 30, False)
+    assert found.siren.command == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ('gateway = "gw-1"', 'gateway = "GW 1"', ["gateway", "GW 1", "[a-z0-9-]"]),
+        ('"broker.example:8883"', '"broker.example"', ["uplink[1].brokers", "broker.example", "host:port"]),
+        ('"broker.example:8883"', '"broker.example:99999"', ["uplink[1].brokers", "99999"]),
+        ('kind = "mqtt"', 'kind = "smtp"', ["uplink[1].kind", "smtp", "mqtt"]),
+        ('port = "/dev/ttyUSB0"', "baud = 9", ["bridge[1].port", "missing"]),
+        ('identity = "identity.key"', "", ["identity", "missing"]),
+        ("[[uplink]]", "speed = 3\n[[uplink]]", ["unknown key speed"]),
+        ("[[uplink]]", '[siren]\ndriver = "command"\n[[uplink]]', ["siren.command"]),
+        ("[[uplink]]", "heartbeat_s = 1\n[[uplink]]", ["heartbeat_s", "5 to 3600"]),
+    ],
+)
+def test_a_wrong_value_is_told_with_file_key_value_and_what_is_allowed(written, old, new, names):
+    with pytest.raises(Told) as caught:
+        config.load(written(GATEWAY.replace(old, new, 1)))
+    for name in ["gateway.toml", *names]:
+        assert name in caught.value.en
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ('kind = "smoke"', 'kind = "tamper"', ["terminal[1].kind", "smoke"]),
+        ('bridge = "native"', 'bridge = "zigbee"', ["terminal[1].bridge", "zigbee", "native"]),
+        ("address = 1001", "address = 0", ["terminal[1].address"]),
+    ],
+)
+def test_a_wrong_terminal_is_told(written, old, new, names):
+    with pytest.raises(Told) as caught:
+        config.load(written(terminals=TERMINALS.replace(old, new, 1)))
+    for name in ["terminals.toml", *names]:
+        assert name in caught.value.en
+
+
+def test_a_wrong_key_is_told_without_showing_it(written):
+    with pytest.raises(Told) as caught:
+        config.load(written(terminals=TERMINALS.replace("0a0a", "zz0a", 1)))
+    assert "terminal[1].key" in caught.value.en
+    assert "0a0a" not in caught.value.en + caught.value.zh
+
+
+def test_two_terminals_cannot_share_an_id_or_an_address(written):
+    with pytest.raises(Told, match="two terminals with id smoke-1"):
+        config.load(written(terminals=TERMINALS + TERMINALS))
+    with pytest.raises(Told, match="two terminals with address native/1001"):
+        config.load(written(terminals=TERMINALS + TERMINALS.replace("smoke-1", "smoke-2")))
+
+
+def test_a_missing_or_broken_file_is_told(tmp_path, written):
+    with pytest.raises(Told, match="cannot be read"):
+        config.load(tmp_path / "nowhere.toml")
+    with pytest.raises(Told, match="not TOML"):
+        config.load(written(gateway="gateway = ["))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_told_about(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("config") / "gateway.toml"
+    path.write_bytes(data)
+    with pytest.raises(Told):
+        config.load(path)
+
+
+def test_the_sample_here_is_toml_itself():
+    assert tomllib.loads(GATEWAY)["gateway"] == "gw-1"

@@ -1,0 +1,66 @@
+"""Siren and resident: a command is run with its words filled in, and one that fails or hangs is said and counted."""
+
+import io
+import json
+import sys
+import time
+
+import pytest
+
+from gateway.drivers import CommandDriver, resident_text
+from gateway.journal import Journal
+from protocol.record import Now
+
+
+@pytest.fixture
+def journal():
+    stream = io.StringIO()
+    found = Journal(True, lambda: Now(0, 0), stream)
+    yield found
+    found.close()
+
+
+def lines(journal):
+    return [json.loads(line) for line in journal._stream.getvalue().splitlines()]
+
+
+def wait_for(condition):
+    until_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+
+
+def test_a_command_gets_the_values_of_the_call(journal, tmp_path):
+    out = tmp_path / "siren state"
+    code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
+    siren = CommandDriver("siren", [sys.executable, "-c", code, str(out), "{state}/{kind}"], journal)
+    siren.call(state="on", kind="smoke")
+    wait_for(lambda: out.exists() and out.read_text() == "on/smoke")
+
+
+def test_without_a_command_the_journal_is_the_driver(journal):
+    CommandDriver("siren", (), journal).call(state="on", kind="smoke")
+    wait_for(lambda: lines(journal))
+    assert lines(journal)[0] | {"t": 0} == {"t": 0, "what": "siren", "state": "on", "kind": "smoke"}
+
+
+@pytest.mark.parametrize("command", [["/nowhere/siren"], [sys.executable, "-c", "raise SystemExit(3)"], ["a\0b"]])
+def test_a_command_that_fails_is_said_and_the_next_one_is_still_run(journal, command):
+    siren = CommandDriver("siren", command, journal)
+    siren.call(state="on", kind="smoke")
+    siren.call(state="off", kind="smoke")
+    wait_for(lambda: siren.counters["siren_failed"] == 2)
+
+
+@pytest.mark.parametrize("message", ["sending", "received", "not_received"])
+def test_the_resident_is_told_in_either_language(message):
+    assert "紧急呼叫" in resident_text(message, "button", "zh")
+    assert "emergency call" in resident_text(message, "button", "en")
+    assert "a-new-kind" in resident_text(message, "a-new-kind", "en")
+
+
+def test_a_call_that_is_not_received_names_the_numbers_to_phone():
+    for language in ("zh", "en"):
+        assert "120" in resident_text("not_received", "button", language)
+        assert "119" in resident_text("not_received", "button", language)
