@@ -28,7 +28,7 @@ find_python() {
 bootstrap() {
     extra=$1
     stamp=".venv/sixkit-$extra"
-    want=$(cat setup.cfg pyproject.toml constraints.txt | cksum; pwd)
+    want=$(cat setup.cfg pyproject.toml constraints.txt tools/broker.txt | cksum; pwd)
     if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && .venv/bin/python -c '' 2>/dev/null; then
         return 0
     fi
@@ -47,6 +47,7 @@ bootstrap() {
     # Editable installs without a setup.py need pip 21.3; an older one is brought up first.
     {
         .venv/bin/python -m pip install --disable-pip-version-check 'pip>=23' &&
+            .venv/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r tools/broker.txt &&
             .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[$extra]"
     } >.venv/pip.log 2>&1 || {
         tail -n 5 .venv/pip.log >&2
