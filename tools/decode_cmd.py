@@ -19,6 +19,16 @@ from .locale import say
 
 INPUT_BYTES_MAX: Final = 1 << 20
 
+# What the frames of the serial link are called and hold, by type (protocol/wire/messages.py).
+FRAMES: Final = {
+    1: ("hello", ("nonce", "boot", "kind", "firmware")),
+    2: ("welcome", ("nonce", "heartbeat_s")),
+    3: ("event", ("boot", "number", "kind", "phase", "age_ms", "value", "conditions", "battery")),
+    4: ("heartbeat", ("boot", "conditions", "battery", "value", "pending")),
+    5: ("ack", ("of", "number")),
+    6: ("ask", ("tag",)),
+}
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
@@ -115,11 +125,22 @@ def _frames(data: bytes) -> list[dict[str, Any]]:
     from protocol.wire import frame, messages
 
     found = []
-    for raw in frame.Deframer().feed(data):
-        parsed = messages.unpack(raw)
-        if parsed is not None:
-            found.append({"type": type(parsed).__name__, **parsed._asdict()})
+    for raw in frame.Deframer(dict.fromkeys(("oversize", "bad_cobs", "bad_crc"), 0)).feed(data + b"\0"):
+        if message := messages.parse(raw):
+            name, field_names = FRAMES[message.type]
+            values = dict(zip(field_names, message.fields, strict=True))
+            found.append({"type": name, "address": message.address, "counter": message.counter, **_named(values)})
     return found
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    """Codes as words, bytes as hexadecimal."""
+    from protocol.wire import codes
+
+    for name, words in (("kind", codes.KINDS), ("phase", codes.PHASES)):
+        if name in values and values[name] < len(words):
+            values[name] = words[values[name]]
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
 def _shown(item: Any) -> Any:

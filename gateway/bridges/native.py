@@ -51,7 +51,7 @@ class NativeBridge:
         sleep_s: Callable[[int], float],
     ):
         self.config = config
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter()  # of this thread
         self._put = put
         self._mono_ms = mono_ms
         self._sleep_s = sleep_s
@@ -85,6 +85,11 @@ class NativeBridge:
 
     def up(self) -> bool:
         return bool(self._up)
+
+    def all_counters(self) -> Counter[str]:
+        """What was refused or lost here, by reason, with the bridge's name in front."""
+        prefix = f"{self.config.id}."
+        return Counter({prefix + name: n for name, n in {**self._end.counters, **self.counters}.items() if n})
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # full of earlier wakes: it is awake already
