@@ -14,9 +14,9 @@ from typing import Any, Final
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from protocol.topic import UP_FILTER
 from protocol.words import Told
 
-UP_TOPICS: Final = "sixkit/1/+/up/#"
 KEEPALIVE_S: Final = 8  # a ping after 8 s of silence, given up after 8 more: half-open is found within 20 s
 CONNECT_S_MAX: Final = 5.0  # for TCP, and again for TLS
 SUBSCRIBED_S_MAX: Final = 10.0  # from TLS to the granted subscription
@@ -158,11 +158,11 @@ class _Link:
         if reason.is_failure:
             self.refusal = f"refused: {reason}"
         else:
-            client.subscribe(UP_TOPICS, qos=1)
+            client.subscribe(UP_FILTER, qos=1)
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[Any], _properties: Any) -> None:
         if any(reason.is_failure for reason in reasons):
-            self.refusal = f"the broker does not let us subscribe to {UP_TOPICS}"
+            self.refusal = f"the broker does not let us subscribe to {UP_FILTER}"
         else:
             self.subscribed = True
 

@@ -1,0 +1,306 @@
+"""The centre's HTTP side: the JSON contract, the live stream of what the desk sees, and the board's files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dispatch.desk import Desk
+from protocol.record import Now
+from protocol.words import KINDS, PHASE_NAMES, Unavailable
+
+Question = Callable[[Desk, Now], Any]  # run on the thread that owns the database
+Ask = Callable[[Question], "Future[Any]"]
+
+ANSWER_S_MAX: Final = 3.0  # a database that takes longer is in trouble, and the page says so
+SNAPSHOT_PAUSE_S: Final = 0.2  # changes within it go out together: at most five snapshots a second
+ALIVE_S: Final = 5.0  # the page takes 15 s of silence for a dead connection
+SEND_S_MAX: Final = 20.0  # a browser that takes nothing for so long is gone
+LISTENERS_MAX: Final = 64  # call-takers' screens; each may hold one snapshot in its socket's buffer
+CONNECTIONS_MAX: Final = 256
+START_S_MAX: Final = 10.0
+CLOSE_S_MAX: Final = 3.0
+PAGE: Final = Path(__file__).parent / "page"
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",  # homes and alarms stay out of the browser's cache
+}
+WORDS: Final = {
+    "kinds": {kind: {"severity": severity, "en": en, "zh": zh} for kind, (severity, en, zh) in KINDS.items()},
+    "phases": {phase: {"en": en, "zh": zh} for phase, (en, zh) in PHASE_NAMES.items()},
+}
+
+
+class Web:
+    """The HTTP server on a thread of its own. `condition()` tells what is known without asking the database."""
+
+    def __init__(self, address: tuple[str, int], ask: Ask, condition: Callable[[], dict[str, Any]]):
+        """Raises Unavailable when the address cannot be had."""
+        self._socket = _listener(address)
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._live = Live(ask, condition)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(ask, self._live),
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS_MAX,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Returns when the server listens. Raises Unavailable when it does not."""
+        self._thread.start()
+        deadline = time.monotonic() + START_S_MAX
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise Unavailable(f"{self.url}: the web server does not start", f"{self.url}:网页服务无法启动")
+            time.sleep(0.01)
+
+    def changed(self) -> None:
+        """The desk's picture is another one now. Any thread."""
+        self._live.touch()
+
+    def close(self) -> None:
+        self._live.close()
+        self._server.should_exit = True
+        self._thread.join(CLOSE_S_MAX)
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+class Live:
+    """The newest snapshot, for any number of listeners; whoever is slow misses the ones between."""
+
+    def __init__(self, ask: Ask, condition: Callable[[], dict[str, Any]]):
+        self._ask = ask
+        self._condition = condition
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._touched = asyncio.Event()
+        self._news = asyncio.Event()  # replaced at each snapshot
+        self._data = b""
+        self._version = 0  # of the data
+        self._answering = True
+        self._closed = False
+        self._listeners = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self, _app: Starlette) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.create_task(self._refresh())
+        yield
+        self._loop = None
+        task.cancel()
+
+    def touch(self) -> None:
+        """There is news. Any thread."""
+        self._soon(self._touched.set)
+
+    def close(self) -> None:
+        """End all streams. Any thread."""
+        self._soon(self._end)
+
+    @property
+    def full(self) -> bool:
+        return self._listeners >= LISTENERS_MAX
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Server-sent events: `snapshot` at once and at each change, `alive` in between."""
+        self._listeners += 1
+        self._touched.set()
+        seen = self._version
+        try:
+            yield b"retry: 2000\n\n"
+            while not self._closed:
+                if seen == self._version:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._news.wait(), ALIVE_S)
+                if seen != self._version:
+                    seen = self._version
+                    yield b"event: snapshot\ndata: " + self._data + b"\n\n"
+                else:
+                    yield b"event: alive\ndata: " + _json({"answering": self._answering}) + b"\n\n"
+        finally:
+            self._listeners -= 1
+
+    async def _refresh(self) -> None:
+        while True:
+            await self._touched.wait()
+            self._touched.clear()
+            if self._listeners:
+                await self._take_snapshot()
+            await asyncio.sleep(SNAPSHOT_PAUSE_S)
+
+    async def _take_snapshot(self) -> None:
+        try:
+            self._data = await answer(self._ask, self._snapshot)
+        except Exception:  # noqa: BLE001  whatever ails the database, the stream says so and asks again
+            self._answering = False
+            self._touched.set()
+        else:
+            self._answering = True
+            self._version += 1
+            news, self._news = self._news, asyncio.Event()
+            news.set()
+
+    def _snapshot(self, desk: Desk, now: Now) -> bytes:
+        return _json(
+            {
+                **self._condition(),
+                "wall_ms": now.wall_ms,
+                "incidents": desk.incidents(),
+                "gateways": desk.gateways(now),
+                "counters": desk.counters(),
+            }
+        )
+
+    def _end(self) -> None:
+        self._closed = True
+        self._news.set()
+
+    def _soon(self, what: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just closed
+                loop.call_soon_threadsafe(what)
+
+
+async def answer(ask: Ask, question: Question) -> Any:
+    """The answer of the thread that owns the database. Raises TimeoutError after 3 s, and what the question raises."""
+    async with asyncio.timeout(ANSWER_S_MAX):
+        return await asyncio.wrap_future(ask(question))
+
+
+def application(ask: Ask, live: Live) -> Starlette:
+    """The centre's HTTP contract and the board."""
+
+    def reading(question: Question) -> Callable[[Request], Any]:
+        async def endpoint(_request: Request) -> Response:
+            return await _answered(ask, question)
+
+        return endpoint
+
+    async def incident(request: Request) -> Response:
+        wanted = request.path_params["id"]
+        return await _answered(ask, lambda desk, now: desk.incident(wanted))
+
+    async def words(_request: Request) -> Response:
+        return JSONResponse(WORDS)
+
+    async def events(_request: Request) -> Response:
+        if live.full:
+            return _error(503, "too many screens are connected", "连接的屏幕过多")
+        return _Stream(live.stream(), media_type="text/event-stream")
+
+    async def board(_request: Request) -> Response:
+        return FileResponse(PAGE / "index.html")
+
+    return Starlette(
+        routes=[
+            Route("/", board),
+            Route("/events", events),
+            Route("/api/incidents", reading(lambda desk, now: desk.incidents())),
+            Route("/api/incidents/{id}", incident),
+            Route("/api/gateways", reading(lambda desk, now: desk.gateways(now))),
+            Route("/api/counters", reading(lambda desk, now: desk.counters())),
+            Route("/api/alarms", reading(lambda desk, now: desk.alarms())),
+            Route("/api/words", words),
+            Mount("/page", StaticFiles(directory=PAGE)),
+        ],
+        middleware=[
+            Middleware(_Headers),
+            # A foreign page whose name is made to point here (DNS rebinding) must not read alarms.
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", "::1"]),
+        ],
+        lifespan=live.running,
+    )
+
+
+async def _answered(ask: Ask, question: Question) -> Response:
+    try:
+        value = await answer(ask, question)
+    except Exception:  # noqa: BLE001  a failing database is the centre's trouble; here it is one refused request
+        return _error(503, "the centre's database does not answer", "中心数据库没有响应")
+    if value is None:
+        return _error(404, "there is no such incident", "没有该事件")
+    return JSONResponse(value)
+
+
+def _error(status: int, en: str, zh: str) -> Response:
+    return JSONResponse({"error": {"en": en, "zh": zh}}, status)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class _Stream(StreamingResponse):
+    """A response without end that gives up a browser which takes nothing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(SEND_S_MAX):
+                await send(message)
+
+        with contextlib.suppress(TimeoutError):
+            await super().__call__(scope, receive, send_in_time)
+
+
+class _Headers:
+    """The headers that every answer carries."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _listener(address: tuple[str, int]) -> socket.socket:
+    host, port = address
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"http = {host}:{port}: cannot listen there: {error.strerror}",
+            f"http = {host}:{port}:无法监听({error.strerror})",
+        ) from error
+    return listener
