@@ -1,0 +1,274 @@
+"""What the desk makes of events: incidents with their countdown, and gateways that fall silent."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dispatch.store import Store, StoreError
+from protocol.record import Event, EventId, Heartbeat, Now
+from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNVERIFIED, UPDATED
+
+ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to help at the door: the centre's promise
+REPEAT_MS: Final = ARRIVAL_MS  # a raise within it belongs to the open incident; after it, it is a new call for help
+LOST_MS: Final = 90_000  # three heartbeats missed
+COUNTERS_WRITTEN_MS: Final = 10_000  # how long counts of refusals wait for a commit to go along with
+INCIDENTS_SHOWN: Final = 500  # open ones first
+EVENTS_SHOWN: Final = 100  # of one incident, the latest
+_CENTRE: Final = "centre"  # stands for gateway and terminal in the centre's own troubles
+
+Note = dict[str, Any]
+_DATE_MS_MAX: Final = 253_402_300_799_999  # the end of year 9999, the last that ISO 8601 and datetime write
+
+
+class Desk:
+    """Incidents and gateways, kept in the events' own database and changed in the events' own transactions.
+
+    `homes` names the home of each registered gateway, and may be replaced at any time. Views raise StoreError.
+    """
+
+    def __init__(self, store: Store, homes: Mapping[str, str], now: Now):
+        self.homes = homes
+        self._store = store
+        self._heard = dict.fromkeys(homes, now.mono_ms)  # silence is not counted while the centre was down
+        self._written_ms = now.mono_ms
+
+    # --- events, within the intake's transaction ---
+
+    def place(self, event: Event, alarm: EventId, late: bool, now: Now) -> tuple[int | None, list[Note]]:
+        """The incident that `event` belongs to (None: to none), opened where need be. `alarm` is a stored id."""
+        if event.phase == TEST:
+            return None, []
+        if event.phase == RAISED:
+            incident = self._open_since(event, now.wall_ms - REPEAT_MS)
+        else:
+            incident = self._of_alarm(event.gateway, alarm) or self._open_since(event, 0)
+        if incident is not None:
+            return incident, self._attach(incident, event, now)
+        if event.phase == RESTORED:
+            return None, []  # its raise may be still to come, and will find it
+        return self._open(event, alarm, late, now)
+
+    def doubt(self, event: Event, now: Now) -> list[Note]:
+        """An event that can't be stored under its id: a raise of it is an unverified incident all the same."""
+        if event.phase != RAISED or self._open_since(event, now.wall_ms - REPEAT_MS) is not None:
+            return []
+        incident = self._insert(event, late=False, unverified=True, now=now)
+        return [self._note(incident, "opened")]
+
+    def _of_alarm(self, gateway: str, alarm: EventId) -> int | None:
+        row = self._store.row(
+            "SELECT incident FROM events WHERE gateway = ? AND alarm_epoch = ? AND alarm_sequence = ?"
+            " AND incident IS NOT NULL LIMIT 1",
+            gateway,
+            *alarm,
+        )
+        return row["incident"] if row else None
+
+    def _open_since(self, event: Event, opened_ms: int) -> int | None:
+        """The latest open incident of the same kind at the same terminal."""
+        row = self._store.row(
+            "SELECT id FROM incidents WHERE gateway = ? AND terminal = ? AND kind = ? AND restored_ms IS NULL"
+            " AND opened_ms >= ? ORDER BY id DESC LIMIT 1",
+            *(event.gateway, event.terminal, event.kind, opened_ms),
+        )
+        return row["id"] if row else None
+
+    def _open(self, event: Event, alarm: EventId, late: bool, now: Now) -> tuple[int, list[Note]]:
+        incident = self._insert(event, late, UNVERIFIED in event.flags, now)
+        notes = [self._note(incident, "opened")]
+        mine = (event.gateway, *alarm)
+        orphans = "gateway = ? AND alarm_epoch = ? AND alarm_sequence = ? AND incident IS NULL"
+        restored = self._store.row(f"SELECT 1 FROM events WHERE {orphans} AND phase = 'restored'", *mine)
+        self._store.run(f"UPDATE events SET incident = ? WHERE {orphans} AND phase <> 'test'", incident, *mine)
+        return incident, notes + (self._restore(incident, now) if restored else [])
+
+    def _attach(self, incident: int, event: Event, now: Now) -> list[Note]:
+        if event.phase == RESTORED:
+            return self._restore(incident, now)
+        self._store.run(
+            "UPDATE incidents SET phase = ?, unverified = unverified AND ? WHERE id = ? AND restored_ms IS NULL",
+            *(UPDATED, UNVERIFIED in event.flags, incident),
+        )
+        return [self._note(incident, "updated")]
+
+    def _insert(self, event: Event, late: bool, unverified: bool, now: Now) -> int:
+        where = (event.gateway, event.terminal, event.room)
+        return self._add(where, event.kind, event.severity, (unverified, late), now)
+
+    def _add(self, where: tuple[str, str, str], kind: str, severity: str, marks: tuple[bool, bool], now: Now) -> int:
+        return self._store.run(
+            "INSERT INTO incidents (gateway, terminal, room, kind, severity, phase, unverified, late, opened_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(*where, kind, severity, RAISED, *marks, now.wall_ms),
+        )
+
+    def _restore(self, incident: int, now: Now) -> list[Note]:
+        self._store.run(
+            "UPDATE incidents SET phase = ?, restored_ms = ? WHERE id = ? AND restored_ms IS NULL",
+            *(RESTORED, now.wall_ms, incident),
+        )
+        return [self._note(incident, "restored")]
+
+    def _note(self, incident: int, change: str) -> Note:
+        row = self._store.row("SELECT gateway, terminal, kind, severity FROM incidents WHERE id = ?", incident)
+        return {"what": "incident", "id": incident, "change": change, **(dict(row) if row else {})}
+
+    # --- gateways ---
+
+    def heard(self, heartbeat: Heartbeat, now: Now) -> list[Note]:
+        """A gateway lives; within the intake's transaction."""
+        self._heard[heartbeat.gateway] = now.mono_ms
+        said = {
+            "version": heartbeat.version,
+            "uptime_s": heartbeat.uptime_s,
+            "unsettled": heartbeat.unsettled,
+            "oldest_s": heartbeat.oldest_s,
+            "terminals": heartbeat.terminals,
+            "silent": heartbeat.silent,
+            "clock": heartbeat.time.quality,
+        }
+        self._store.run(
+            "INSERT OR REPLACE INTO gateways VALUES (?, ?, ?)", heartbeat.gateway, now.wall_ms, json.dumps(said)
+        )
+        lost = self._lost().get(heartbeat.gateway)
+        return self._restore(lost, now) if lost is not None else []
+
+    def tick(self, now: Now) -> list[Note]:
+        """Raise and withdraw `gateway_lost`, and own up to a damaged database; once a second will do."""
+        try:
+            return self._ticked(now)
+        except StoreError as error:
+            self._store.unwritten["commits_failed"] += 1
+            return [{"what": "storage", "detail": str(error)}]
+
+    def _ticked(self, now: Now) -> list[Note]:
+        lost = self._lost()
+        silent = [gateway for gateway in self.homes if self._silent_ms(gateway, now) > LOST_MS and gateway not in lost]
+        removed = [incident for gateway, incident in lost.items() if gateway not in self.homes]
+        aside = list(self._store.kept_aside)
+        counts_due = self._store.unwritten and now.mono_ms - self._written_ms >= COUNTERS_WRITTEN_MS
+        if not (silent or removed or aside or counts_due):
+            return []
+        with self._store.transaction():
+            notes = [note for gateway in silent for note in self._own(gateway, "gateway_lost", now)]
+            notes += [note for incident in removed for note in self._restore(incident, now)]
+            notes += [note for _ in aside for note in self._own(_CENTRE, "storage_fault", now)]
+        self._written_ms = now.mono_ms
+        del self._store.kept_aside[: len(aside)]
+        return notes + [{"what": "storage", "detail": f"a damaged database was kept as {path}"} for path in aside]
+
+    def _own(self, gateway: str, kind: str, now: Now) -> list[Note]:
+        """Open an incident of the desk's own."""
+        incident = self._add((gateway, gateway, ""), kind, TROUBLE, (False, False), now)
+        return [{"what": kind, "gateway": gateway}, self._note(incident, "opened")]
+
+    def _silent_ms(self, gateway: str, now: Now) -> int:
+        return now.mono_ms - self._heard.setdefault(gateway, now.mono_ms)  # a new one has its time to appear
+
+    def _lost(self) -> dict[str, int]:
+        rows = self._store.rows("SELECT gateway, id FROM incidents WHERE kind = 'gateway_lost' AND restored_ms IS NULL")
+        return {row["gateway"]: row["id"] for row in rows}
+
+    # --- views: what JSON can hold; times are ISO 8601 UTC ---
+
+    def incidents(self, now: Now) -> list[dict[str, Any]]:
+        """The open incidents, latest first, then the restored ones, at most INCIDENTS_SHOWN together."""
+        rows = self._store.rows(
+            "SELECT * FROM incidents ORDER BY restored_ms IS NOT NULL, id DESC LIMIT ?", INCIDENTS_SHOWN
+        )
+        return [self._incident(row, now) for row in rows]
+
+    def incident(self, number: int, now: Now) -> dict[str, Any] | None:
+        """One incident, or None where there is none of that number."""
+        row = self._store.row("SELECT * FROM incidents WHERE id = ?", number)
+        return self._incident(row, now) if row else None
+
+    def _incident(self, row: sqlite3.Row, now: Now) -> dict[str, Any]:
+        arrive_ms = row["opened_ms"] + ARRIVAL_MS if row["severity"] == LIFE else None
+        counting = arrive_ms is not None and row["restored_ms"] is None
+        events = self._store.rows(
+            "SELECT * FROM events WHERE incident = ? ORDER BY rowid DESC LIMIT ?", row["id"], EVENTS_SHOWN
+        )
+        return {
+            "id": row["id"],
+            "gateway": row["gateway"],
+            "home": self.homes.get(row["gateway"], ""),
+            "terminal": row["terminal"],
+            "room": row["room"],
+            "kind": row["kind"],
+            "severity": row["severity"],
+            "phase": row["phase"],
+            "unverified": bool(row["unverified"]),
+            "opened_at": _iso(row["opened_ms"]),
+            "restored_at": _iso(row["restored_ms"]),
+            "age_s": max(0, now.wall_ms - row["opened_ms"]) // 1000,
+            "arrive_by": _iso(arrive_ms),
+            "remaining_s": (arrive_ms - now.wall_ms) // 1000 if counting and arrive_ms is not None else None,
+            "late": bool(row["late"]),
+            "events": [_event(event) for event in reversed(events)],
+        }
+
+    def gateways(self, now: Now) -> list[dict[str, Any]]:
+        """Every registered gateway and what its last heartbeat said."""
+        rows = {row["id"]: row for row in self._store.rows("SELECT * FROM gateways")}
+        lost = self._lost()
+        return [self._gateway(gateway, rows.get(gateway), gateway in lost, now) for gateway in sorted(self.homes)]
+
+    def _gateway(self, gateway: str, row: sqlite3.Row | None, lost: bool, now: Now) -> dict[str, Any]:
+        said = json.loads(row["heartbeat"]) if row else {}
+        return {
+            "id": gateway,
+            "home": self.homes[gateway],
+            "last_heartbeat_at": _iso(row["heartbeat_ms"] if row else None),
+            "silent_s": max(0, now.wall_ms - row["heartbeat_ms"]) // 1000 if row else None,
+            "state": "never" if row is None else "lost" if lost else "online",
+            **{name: said.get(name) for name in ("version", "unsettled", "oldest_s", "clock", "terminals", "silent")},
+        }
+
+    def counters(self) -> dict[str, Any]:
+        """Counts since the database began; `refused` holds them by reason."""
+        counts = self._store.counters()
+        refused = {name.partition(".")[2]: counts.pop(name) for name in sorted(counts) if name.startswith("refused.")}
+        names = ("events_committed", "repeats_absorbed", "conflicts", "commits_failed")
+        classes = ("forged_refused", "foreign_refused", "malformed_refused")
+        return {**{name: counts[name] for name in (*names, *classes)}, "refused": refused}
+
+    def alarms(self, limit: int) -> list[dict[str, Any]]:
+        """The last `limit` events in the order in which they were committed, for reports."""
+        rows = self._store.rows("SELECT * FROM events ORDER BY rowid DESC LIMIT ?", limit)
+        places = ("gateway", "terminal", "room", "kind", "severity", "link", "incident")
+        return [{**{name: row[name] for name in places}, **_event(row)} for row in reversed(rows)]
+
+
+def _event(row: sqlite3.Row) -> dict[str, Any]:
+    raised_ms = _raised_ms(row)
+    return {
+        "event_id": f"{row['gateway']}/{row['epoch']}-{row['sequence']}",
+        "phase": row["phase"],
+        "raised_at": _iso(raised_ms),
+        "committed_at": _iso(row["committed_ms"]),
+        "latency_ms": row["committed_ms"] - raised_ms if raised_ms is not None else None,
+        "attempts": row["attempt"],
+        "age_ms": row["age_ms"],
+        "late": bool(row["late"]),
+        "evidence": json.loads(row["evidence"]),
+        "flags": json.loads(row["flags"]),
+    }
+
+
+def _raised_ms(row: sqlite3.Row) -> int | None:
+    """When it happened; by the age it had on arrival where the gateway's clock was not set."""
+    if row["clock"] != "unset":
+        return int(row["raised_ms"])
+    return row["committed_ms"] - row["age_ms"] if row["age_ms"] is not None else None
+
+
+def _iso(wall_ms: int | None) -> str | None:
+    if wall_ms is None or not 0 <= wall_ms <= _DATE_MS_MAX:
+        return None
+    moment = datetime.fromtimestamp(wall_ms // 1000, UTC).replace(microsecond=wall_ms % 1000 * 1000)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
