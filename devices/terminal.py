@@ -1,0 +1,63 @@
+"""One turn of a terminal's loop: bytes and samples in, bytes out, and what its light shows."""
+
+from devices.logic import Logic
+from protocol.wire.codes import ALARM_STANDING, SENSOR_FAULT
+from protocol.wire.terminal_end import TerminalEnd
+
+RECEIVED_SHOWN_MS = 10000  # long enough for somebody who pressed to look and see that the call went through
+
+# What a board shows with its light and buzzer, in order of precedence.
+ALARM = "alarm"  # its own alarm stands: sound
+SENDING = "sending"  # an event waits to be acknowledged
+RECEIVED = "received"  # the last one just was
+FAULT = "fault"  # the sensor is not to be trusted
+IDLE = "idle"
+
+
+class Terminal:
+    """Joins one sensor's logic to one end of the wire; does no I/O, so that a board is a loop around `step`."""
+
+    def __init__(self, end: TerminalEnd, logic: Logic):
+        self._end = end
+        self._logic = logic
+        self._was_pending = False
+        self._received_until = 0
+        self.indication = IDLE
+
+    def step(self, received: bytes, sample: int | None, conditions: int, battery_pct: int, now: int) -> bytes:
+        """Take what came since the last turn; give the bytes to write to the port now.
+
+        `received` are any bytes from the port; `sample` is the sensor's, None if there is no new one; `conditions` are
+        the board's (TAMPER, BATTERY_LOW); `battery_pct` may be BATTERY_UNKNOWN; `now` is monotonic ms.
+        """
+        if received:
+            self._end.receive(received, now)
+        events = self._logic.step(sample, now)
+        standing = conditions | self._logic.conditions()
+        self._end.conditions(standing, battery_pct, self._logic.value())
+        for kind, phase, value in events:
+            self._end.offer(kind, phase, value, now)
+        self._indicate(standing, now)
+        return self._end.poll(now)
+
+    def deadline(self) -> int:
+        """When the next turn is due at the latest, monotonic ms."""
+        due = self._end.deadline()
+        sensor = self._logic.deadline()
+        if sensor is not None:
+            due = min(due, sensor)
+        return min(due, self._received_until) if self.indication == RECEIVED else due
+
+    def _indicate(self, standing: int, now: int) -> None:
+        pending = self._end.pending() > 0
+        if self._was_pending and not pending:
+            self._received_until = now + RECEIVED_SHOWN_MS
+        self._was_pending = pending
+        if standing & ALARM_STANDING:
+            self.indication = ALARM
+        elif pending:
+            self.indication = SENDING
+        elif now < self._received_until:
+            self.indication = RECEIVED
+        else:
+            self.indication = FAULT if standing & SENSOR_FAULT else IDLE
