@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,12 +15,13 @@ EVIDENCE_MAX: Final = 16  # entries; a terminal measures a handful of things
 TEXT_MAX: Final = 64  # characters of an id, kind, room or flag
 FLAGS_MAX: Final = 16
 INTERVALS_MAX: Final = 64  # of one receipt; a centre with more sends several
-_UINT64_MAX: Final = 2**64 - 1
+INT_MAX: Final = 2**63 - 1  # of every number, either sign: what SQLite and most languages hold
 
 EVENT: Final = 1
 RECEIPT: Final = 2
 HEARTBEAT: Final = 3
 
+LINKS: Final = ("held", "heard", "own")
 CLOCK_QUALITIES: Final = ("unset", "holdover", "synchronised")  # a quality's place is its code
 
 
@@ -109,7 +109,7 @@ class Event:
             1: self.gateway,
             2: self.id.epoch,
             3: self.id.sequence,
-            4: [self.alarm.epoch, self.alarm.sequence],
+            4: list(self.alarm),
             6: self.kind,
             7: self.phase,
             8: self.severity,
@@ -117,7 +117,7 @@ class Event:
             10: self.terminal,
             11: self.room,
             12: _stamp_out(self.time),
-            14: dict(sorted(self.evidence.items())),
+            14: dict(self.evidence),
             15: list(self.flags),
             16: attempt,
         }
@@ -127,7 +127,7 @@ class Event:
             record[13] = list(self.position)
         if age_ms is not None:
             record[17] = age_ms
-        return cbor2.dumps(record)
+        return _encoded(record)
 
 
 class Sent(NamedTuple):
@@ -156,7 +156,7 @@ class Receipt:
         }
         if self.echo is not None:
             record[4] = self.echo
-        return cbor2.dumps(record)
+        return _encoded(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Heartbeat:
     silent: int  # of them, now silent
 
     def to_record(self) -> bytes:
-        return cbor2.dumps(
+        return _encoded(
             {
                 0: HEARTBEAT,
                 1: self.gateway,
@@ -199,33 +199,35 @@ def decode(data: bytes) -> Record:
     Raises RecordError for anything else, whatever the bytes are.
     """
     fields = _Fields(_item(data))
-    match fields.take(0, int):
-        case 1:
-            record: Record = _event(fields)
-        case 2:
-            record = _receipt(fields)
-        case 3:
-            record = _heartbeat(fields)
-        case other:
-            raise RecordError("unknown_type", str(other))
+    kind = fields.take(0, int)
+    read = _READERS.get(kind)
+    if read is None:
+        raise RecordError("unknown_type", str(kind))
+    record = read(fields)
     fields.finish()
     return record
+
+
+def _encoded(record: Mapping[int, Any]) -> bytes:
+    """Deterministic CBOR (RFC 8949, 4.2.1). cbor2 sorts keys shorter first, as RFC 7049 did: for keys from 0 to 23, and
+    for keys that are all text, the order is the same."""
+    return cbor2.dumps(record, canonical=True)
 
 
 def _item(data: bytes) -> Mapping[Any, Any]:
     if len(data) > RECORD_BYTES_MAX:
         raise RecordError("too_long", f"{len(data)} bytes, at most {RECORD_BYTES_MAX}")
-    stream = io.BytesIO(data)
-    try:
-        # str_errors is strict by default; tags are refused below, since a re-encoding of what they build differs.
-        item = cbor2.CBORDecoder(stream).decode()
-        again = cbor2.dumps(item)
-    except Exception as error:
-        raise RecordError("not_cbor", type(error).__name__) from error
-    if again != data:  # trailing bytes, duplicate keys, long forms, indefinite lengths
-        raise RecordError("not_deterministic")
-    if not isinstance(item, dict):
+    if not 0xA0 <= (data[0] if data else 0) <= 0xB7:  # a map of at most 23 entries: nothing else is parsed at all
         raise RecordError("not_a_map")
+    try:
+        item = cbor2.loads(data)
+        again = _encoded(item)
+    except Exception as error:  # cbor2 raises many kinds, RecursionError and those of what tags build among them
+        raise RecordError("not_cbor", type(error).__name__) from error
+    if again != data:  # unsorted or repeated keys, trailing bytes, long forms, indefinite lengths
+        raise RecordError("not_deterministic")
+    if not isinstance(item, dict) or not all(type(key) is int for key in item):  # true and 1.0 are 1 to a dict
+        raise RecordError("field_type")
     return item
 
 
@@ -235,30 +237,33 @@ class _Fields:
     def __init__(self, item: Mapping[Any, Any]):
         self._left = dict(item)
 
-    def take(self, key: int, kind: type, most: int = _UINT64_MAX) -> Any:
+    def take(self, key: int, kind: type[Any], most: int = INT_MAX) -> Any:
         if key not in self._left:
             raise RecordError("field_missing", str(key))
         return self._checked(key, self._left.pop(key), kind, most)
 
-    def take_optional(self, key: int, kind: type, most: int = _UINT64_MAX) -> Any:
+    def take_optional(self, key: int, kind: type[Any], most: int = INT_MAX) -> Any:
         return self.take(key, kind, most) if key in self._left else None
 
     def text(self, key: int) -> str:
         value: str = self.take(key, str, TEXT_MAX)
         return value
 
+    def numbers_optional(self, key: int, count: int) -> list[int] | None:
+        return self.numbers(key, count) if key in self._left else None
+
     def numbers(self, key: int, count: int) -> list[int]:
         values = self.take(key, list, count)
         if len(values) != count:
             raise RecordError("field_size", str(key))
-        return [self._checked(key, value, int, _UINT64_MAX) for value in values]
+        return [self._checked(key, value, int, INT_MAX) for value in values]
 
     def finish(self) -> None:
         if self._left:
             raise RecordError("field_unknown", str(next(iter(self._left)))[:TEXT_MAX])
 
     @staticmethod
-    def _checked(key: int, value: Any, kind: type, most: int) -> Any:
+    def _checked(key: int, value: Any, kind: type[Any], most: int) -> Any:
         if type(value) is not kind:  # bool is an int to isinstance
             raise RecordError("field_type", str(key))
         size = value if kind is int else len(value)
@@ -279,7 +284,7 @@ def _stamp_in(fields: _Fields, key: int) -> Stamp:
 
 
 def _event(fields: _Fields) -> Sent:
-    source = fields.numbers(5, 2) if 5 in fields._left else None
+    source = fields.numbers_optional(5, 2)
     event = Event(
         gateway=fields.text(1),
         id=EventId(fields.take(2, int), fields.take(3, int)),
@@ -296,7 +301,7 @@ def _event(fields: _Fields) -> Sent:
         evidence=_evidence(fields.take(14, dict, EVIDENCE_MAX)),
         flags=_flags(fields.take(15, list, FLAGS_MAX)),
     )
-    if event.phase not in PHASES or event.severity not in SEVERITIES or event.link not in ("held", "heard", "own"):
+    if event.phase not in PHASES or event.severity not in SEVERITIES or event.link not in LINKS:
         raise RecordError("field_value", f"{event.phase} {event.severity} {event.link}")
     return Sent(event, fields.take(16, int), fields.take_optional(17, int))
 
@@ -304,14 +309,14 @@ def _event(fields: _Fields) -> Sent:
 def _position(values: list[Any] | None) -> tuple[int, ...] | None:
     if values is None:
         return None
-    if not all(type(value) is int and abs(value) <= _UINT64_MAX for value in values):
+    if not all(type(value) is int and abs(value) <= INT_MAX for value in values):
         raise RecordError("field_type", "13")
     return tuple(values)
 
 
 def _evidence(values: Mapping[Any, Any]) -> dict[str, int]:
     for name, value in values.items():
-        if type(name) is not str or len(name) > TEXT_MAX or type(value) is not int or abs(value) > _UINT64_MAX:
+        if type(name) is not str or len(name) > TEXT_MAX or type(value) is not int or abs(value) > INT_MAX:
             raise RecordError("field_type", "14")
     return dict(values)
 
@@ -324,13 +329,17 @@ def _flags(values: list[Any]) -> tuple[str, ...]:
 
 def _receipt(fields: _Fields) -> Receipt:
     gateway = fields.text(1)
-    rows = fields.take(2, list, INTERVALS_MAX)
-    intervals = []
-    for row in rows:
-        if type(row) is not list or len(row) != 3 or not all(type(n) is int and 0 <= n <= _UINT64_MAX for n in row):
-            raise RecordError("field_type", "2")
-        intervals.append(Interval(*row))
-    return Receipt(gateway, tuple(intervals), fields.take(3, int), fields.take_optional(4, int))
+    intervals = tuple(_interval(row) for row in fields.take(2, list, INTERVALS_MAX))
+    return Receipt(gateway, intervals, fields.take(3, int), fields.take_optional(4, int))
+
+
+def _interval(row: Any) -> Interval:
+    if type(row) is not list or len(row) != 3 or not all(type(n) is int and 0 <= n <= INT_MAX for n in row):
+        raise RecordError("field_type", "2")
+    interval = Interval(*row)
+    if interval.first > interval.last:
+        raise RecordError("field_range", "2")
+    return interval
 
 
 def _heartbeat(fields: _Fields) -> Heartbeat:
@@ -345,3 +354,6 @@ def _heartbeat(fields: _Fields) -> Heartbeat:
         terminals=fields.take(8, int),
         silent=fields.take(9, int),
     )
+
+
+_READERS: Final[Mapping[int, Callable[[_Fields], Record]]] = {EVENT: _event, RECEIPT: _receipt, HEARTBEAT: _heartbeat}
