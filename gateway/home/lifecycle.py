@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -106,6 +106,9 @@ class Alarms:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._alarms)
+
+    def items(self) -> ItemsView[tuple[str, str], Alarm]:
+        return self._alarms.items()
 
     def part(self, terminal: str, kind: str) -> Mapping[str, bytes | None]:
         """The state of this alarm to store."""

@@ -78,8 +78,8 @@ Input = Reading | Alive | Doubt | Committed | Receipted | Condition
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Put these events into the outbox and these parts of the core's state (None: delete) beside them, in one
-    transaction; start sending the events without waiting for it."""
+    """Put these events (perhaps none) into the outbox and these parts of the core's state (None: delete) beside them,
+    in one transaction; start sending the events without waiting for it."""
 
     events: tuple[Event, ...]
     state: Mapping[str, bytes | None]

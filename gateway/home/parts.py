@@ -14,6 +14,7 @@ DOUBT: Final = "doubt"  # doubt/<terminal>: when it last raised an unverified al
 
 LENGTHS: Final = {ALARM: 3, SOURCE: 2, SILENCE: 2, DOUBT: 2}  # words of a key, by its first
 PART_BYTES_MAX: Final = 64  # five integers are at most 46
+NUMBER_MAX: Final = 2**63 - 1  # a larger one can't have been ours, and no record could carry it
 
 
 def stored(numbers: tuple[int, ...] | None, *key: str) -> Mapping[str, bytes | None]:
@@ -35,6 +36,6 @@ def numbers(data: bytes) -> tuple[int, ...] | None:
         item = cbor2.loads(data)
     except Exception:  # noqa: BLE001  a broken database may hold any bytes; cbor2 raises many things
         return None
-    if type(item) is not list or not item or not all(type(number) is int for number in item):
+    if type(item) is not list or not all(type(number) is int and abs(number) <= NUMBER_MAX for number in item):
         return None
     return tuple(item)

@@ -36,6 +36,9 @@ class Roster:
     def get(self, terminal: str) -> Terminal | None:
         return self._terminals.get(terminal)
 
+    def __getitem__(self, terminal: str) -> Terminal:
+        return self._terminals[terminal]
+
     def __contains__(self, terminal: object) -> bool:
         return terminal in self._terminals
 

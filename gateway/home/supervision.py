@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from gateway.home import parts
 from gateway.home.roster import Roster
 
+SILENT: Final = "terminal_silent"
 SAVE_MS: Final = 600_000  # a silence is stored at most this often for each terminal, so that a quiet day writes little
 STEPS: Final = 4  # and no sooner than after this part of what is allowed: heartbeats in time store nothing at all
 
@@ -104,4 +105,5 @@ class Supervision:
     def load_silent(self, terminals: Iterable[str]) -> None:
         """These were missed before the restart; they have been silent since."""
         for terminal in terminals:
-            self._watches[terminal].silent = True
+            if terminal in self._watches:
+                self._watches[terminal].silent = True

@@ -1,0 +1,54 @@
+"""What the status shows of the home: its terminals, and the alarms that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.home.lifecycle import STANDING, Alarms
+from gateway.home.roster import Roster
+from gateway.home.supervision import SILENT, Supervision
+from protocol.words import TROUBLE, severity_of
+
+
+def alarms(standing: Alarms, now_ms: int) -> list[dict[str, Any]]:
+    """The alarms and troubles that stand: alarm, terminal, kind, severity, times."""
+    return [
+        {
+            "alarm": str(alarm.id),
+            "terminal": terminal,
+            "kind": kind,
+            "severity": severity_of(kind),
+            "times": alarm.times,
+        }
+        for (terminal, kind), alarm in standing.items()
+        if standing.state(terminal, kind, now_ms) == STANDING
+    ]
+
+
+def terminals(
+    roster: Roster, standing: Alarms, supervision: Supervision, battery_pct: Mapping[str, int | None], now_ms: int
+) -> list[dict[str, Any]]:
+    """Each rostered terminal: id, kind, room, link (its bridge), last_seen_s, battery_pct, state, troubles."""
+    kinds: dict[str, list[str]] = {terminal.id: [] for terminal in roster}
+    for alarm in alarms(standing, now_ms):
+        kinds.setdefault(alarm["terminal"], []).append(alarm["kind"])
+    return [
+        {
+            "id": terminal.id,
+            "kind": terminal.kind,
+            "room": terminal.room,
+            "link": terminal.bridge,
+            "last_seen_s": supervision.last_seen_s(terminal.id, now_ms),
+            "battery_pct": battery_pct.get(terminal.id),
+            "state": _state(kinds[terminal.id]),
+            "troubles": sorted(kind for kind in kinds[terminal.id] if severity_of(kind) == TROUBLE),
+        }
+        for terminal in roster
+    ]
+
+
+def _state(kinds: list[str]) -> str:
+    if any(severity_of(kind) != TROUBLE for kind in kinds):
+        return "alarm"
+    return "silent" if SILENT in kinds else "normal"
