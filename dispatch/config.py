@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import os
 import re
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from protocol.envelope import VerifyingKey, verifying_key
 from protocol.table import ID, Table
 from protocol.words import Told
 
@@ -42,7 +42,7 @@ class Gateway:
     """One gateway that is known here."""
 
     id: str
-    key: bytes  # its Ed25519 public key, 32 bytes
+    key: VerifyingKey
     home: str
 
 
@@ -82,7 +82,7 @@ def gateways(path: Path) -> dict[str, Gateway]:
         row = rows.table(name)
         if not re.fullmatch(ID, name):
             raise rows.wrong(name, name, f"an id like {ID}", f"形如 {ID} 的编号")
-        known[name] = Gateway(name, _public_key(row), _home(row))
+        known[name] = Gateway(name, _key(row, name), _home(row))
         row.finish()
     return known
 
@@ -104,6 +104,14 @@ class GatewaysFile:
         self._seen = signature
         self.known = gateways(self._path)
         return True
+
+    def keys(self) -> dict[bytes, VerifyingKey]:
+        """The gateways' public keys, by the name that their signatures carry."""
+        return {gateway.key.kid: gateway.key for gateway in self.known.values()}
+
+    def homes(self) -> dict[str, str]:
+        """The gateways' homes, by gateway."""
+        return {gateway.id: gateway.home for gateway in self.known.values()}
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -169,17 +177,16 @@ def _file(top: Table, key: str, folder: Path) -> Path:
     return path
 
 
-def _public_key(row: Table) -> bytes:
+def _key(row: Table, gateway: str) -> VerifyingKey:
     text = row.text("key")
     try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != PUBLIC_KEY_BYTES:
-        raise row.wrong(
-            "key", text, f"{PUBLIC_KEY_BYTES} bytes of public key in base64", f"{PUBLIC_KEY_BYTES} 字节公钥的 base64"
-        )
-    return key
+        raw = base64.b64decode(text, validate=True)
+        if len(raw) != PUBLIC_KEY_BYTES:
+            raise ValueError(f"{len(raw)} bytes")
+        return verifying_key(raw, gateway.encode())
+    except ValueError as error:
+        size = PUBLIC_KEY_BYTES
+        raise row.wrong("key", text, f"{size} bytes of public key in base64", f"{size} 字节公钥的 base64") from error
 
 
 def _home(row: Table) -> str:

@@ -8,10 +8,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -24,11 +24,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dispatch.core import Question
 from dispatch.desk import Desk
 from protocol.record import Now
-from protocol.words import KINDS, PHASE_NAMES, Unavailable
+from protocol.words import KINDS, PHASE_NAMES, RESTORED, Unavailable
 
-Question = Callable[[Desk, Now], Any]  # run on the thread that owns the database
 Ask = Callable[[Question], "Future[Any]"]
 
 ANSWER_S_MAX: Final = 3.0  # a database that takes longer is in trouble, and the page says so
@@ -37,6 +37,10 @@ ALIVE_S: Final = 5.0  # the page takes 15 s of silence for a dead connection
 SEND_S_MAX: Final = 20.0  # a browser that takes nothing for so long is gone
 LISTENERS_MAX: Final = 64  # call-takers' screens; each may hold one snapshot in its socket's buffer
 CONNECTIONS_MAX: Final = 256
+RESTORED_MAX: Final = 30  # incidents of the past in a snapshot; the rest is in /api/incidents
+ALARMS_DEFAULT: Final = 1000  # events in /api/alarms, the latest
+ALARMS_MAX: Final = 20_000  # about 10 MB
+INCIDENT_MAX: Final = 2**63 - 1  # the largest id of an SQLite row
 START_S_MAX: Final = 10.0
 CLOSE_S_MAX: Final = 3.0
 PAGE: Final = Path(__file__).parent / "page"
@@ -52,10 +56,18 @@ WORDS: Final = {
 }
 
 
-class Web:
-    """The HTTP server on a thread of its own. `condition()` tells what is known without asking the database."""
+class Condition(NamedTuple):
+    """What is known of the centre without asking its database."""
 
-    def __init__(self, address: tuple[str, int], ask: Ask, condition: Callable[[], dict[str, Any]]):
+    broker: bool  # connected
+    rate: float  # of the centre's clock
+    counters: Mapping[str, int]
+
+
+class Web:
+    """The HTTP server on a thread of its own."""
+
+    def __init__(self, address: tuple[str, int], ask: Ask, condition: Callable[[], Condition]):
         """Raises Unavailable when the address cannot be had."""
         self._socket = _listener(address)
         host, port = self._socket.getsockname()[:2]
@@ -63,7 +75,7 @@ class Web:
         self._live = Live(ask, condition)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(ask, self._live),
+                application(ask, condition, self._live),
                 loop="asyncio",
                 http="h11",
                 ws="none",
@@ -102,7 +114,7 @@ class Web:
 class Live:
     """The newest snapshot, for any number of listeners; whoever is slow misses the ones between."""
 
-    def __init__(self, ask: Ask, condition: Callable[[], dict[str, Any]]):
+    def __init__(self, ask: Ask, condition: Callable[[], Condition]):
         self._ask = ask
         self._condition = condition
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -174,13 +186,17 @@ class Live:
             news.set()
 
     def _snapshot(self, desk: Desk, now: Now) -> bytes:
+        incidents = desk.incidents(now)
+        restored = [incident for incident in incidents if incident["phase"] == RESTORED]
+        condition = self._condition()
         return _json(
             {
-                **self._condition(),
+                "broker": condition.broker,
+                "rate": condition.rate,
                 "wall_ms": now.wall_ms,
-                "incidents": desk.incidents(),
+                "incidents": [i for i in incidents if i["phase"] != RESTORED] + restored[:RESTORED_MAX],
                 "gateways": desk.gateways(now),
-                "counters": desk.counters(),
+                "counters": {**desk.counters(), **condition.counters},
             }
         )
 
@@ -201,7 +217,7 @@ async def answer(ask: Ask, question: Question) -> Any:
         return await asyncio.wrap_future(ask(question))
 
 
-def application(ask: Ask, live: Live) -> Starlette:
+def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Starlette:
     """The centre's HTTP contract and the board."""
 
     def reading(question: Question) -> Callable[[Request], Any]:
@@ -212,7 +228,13 @@ def application(ask: Ask, live: Live) -> Starlette:
 
     async def incident(request: Request) -> Response:
         wanted = request.path_params["id"]
-        return await _answered(ask, lambda desk, now: desk.incident(wanted))
+        return await _answered(ask, lambda desk, now: desk.incident(wanted, now) if wanted <= INCIDENT_MAX else None)
+
+    async def alarms(request: Request) -> Response:
+        text = request.query_params.get("limit", str(ALARMS_DEFAULT))
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= ALARMS_MAX):
+            return _error(400, f"limit: a whole number from 1 to {ALARMS_MAX}", f"limit:1 到 {ALARMS_MAX} 的整数")
+        return await _answered(ask, lambda desk, now: desk.alarms(int(text)))
 
     async def words(_request: Request) -> Response:
         return JSONResponse(WORDS)
@@ -229,11 +251,11 @@ def application(ask: Ask, live: Live) -> Starlette:
         routes=[
             Route("/", board),
             Route("/events", events),
-            Route("/api/incidents", reading(lambda desk, now: desk.incidents())),
-            Route("/api/incidents/{id}", incident),
+            Route("/api/incidents", reading(lambda desk, now: desk.incidents(now))),
+            Route("/api/incidents/{id:int}", incident),
             Route("/api/gateways", reading(lambda desk, now: desk.gateways(now))),
-            Route("/api/counters", reading(lambda desk, now: desk.counters())),
-            Route("/api/alarms", reading(lambda desk, now: desk.alarms())),
+            Route("/api/counters", reading(lambda desk, now: {**desk.counters(), **condition().counters})),
+            Route("/api/alarms", alarms),
             Route("/api/words", words),
             Mount("/page", StaticFiles(directory=PAGE)),
         ],

@@ -40,7 +40,7 @@ function word(kind, table) {
 
 const kindName = (kind) => word(kind, state.words.kinds);
 const isOver = (incident) => incident.phase === "restored";
-const place = (incident) => incident.home || incident.gateway;
+const place = (incident) => incident.home || (incident.gateway === "centre" ? say("centre") : incident.gateway);
 
 /** Seconds of the centre's clock since the snapshot; the screen's own clock may be wrong and is not asked. */
 function since() {
@@ -105,7 +105,7 @@ function draw(card, incident) {
   middle.append(
     element("p", "kind", kindName(incident.kind)),
     element("p", "place", place(incident)),
-    element("p", "room", [incident.room, incident.terminal].filter(Boolean).join(" · ")),
+    element("p", "room", [incident.room, incident.terminal].filter((text) => text && text !== "centre").join(" · ")),
   );
   fill(card, [icon(incident.kind), middle, arrival(incident), marks(incident)]);
   if (counts(incident)) card.append(track());
@@ -236,10 +236,10 @@ function gatewayLine(gateway, elapsed) {
 
 function showCounters() {
   const counters = state.snapshot.counters;
-  const refused = Object.entries(counters).filter(([name]) => name.startsWith("refused"));
-  const rows = { received: counters.received, repeats: counters.repeats, refused: refused.reduce((sum, [, n]) => sum + n, 0) };
+  const refused = counters.forged_refused + counters.foreign_refused + counters.malformed_refused;
+  const rows = { received: counters.events_committed, repeats: counters.repeats_absorbed, refused };
   fill($("counters"), Object.entries(rows).flatMap(([name, n]) => [
-    element("dt", "", say(name)), element("dd", "", (n ?? 0).toLocaleString("en")),
+    element("dt", "", say(name)), element("dd", "", (n || 0).toLocaleString("en")),
   ]));
 }
 

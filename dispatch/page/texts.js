@@ -38,6 +38,7 @@ export const TEXTS = {
   event: ["{phase} · {raised} · {latency} 后收到 · 第 {attempts} 次发送", "{phase} · {raised} · here {latency} later · attempt {attempts}"],
   online: ["在线", "online"],
   gateway_lost: ["失联", "lost"],
+  centre: ["调度中心", "the centre itself"],
   never: ["从未上线", "never heard"],
   heartbeat: ["心跳 {t}", "heartbeat {t}"],
   waiting: ["{n} 条未送达,最久 {t}", "{n} not delivered, oldest {t}"],
