@@ -28,7 +28,7 @@ class GatewayEnd:
     """One port with any number of terminals; `keys` has each one's 32-byte key by its address.
 
     `now` is in ms and must not run backwards; `random(n)` gives n bytes fit for keys; `counters` counts by reason
-    what came in and was refused. `heartbeat_s`, at most 65535, is asked of every terminal.
+    what came in and was refused. `heartbeat_s`, from 1 to 65535, is asked of every terminal.
     """
 
     def __init__(self, keys: dict[int, bytes], random: "Callable[[int], bytes]", heartbeat_s: int = 60) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ASK_MS_MIN = 200  # between two that we send to one terminal: a forger's noise can cause no more
 WELCOME_MS_MIN = 100  # between two for one hello; a terminal repeats it after 200 at the soonest
-HELLO_MS_MIN = 50  # between hellos of boots unknown here, which may be replays; candidates so live >= 150 ms
+HELLO_MS_MIN = 50  # between hellos of other boots than the current; a candidate so lives >= 150 ms in a flood
 CANDIDATES_MAX = 4  # an old hello, replayed, cannot push out a terminal's own before its first message
 CONFIRMED_MAX = 2  # the current session, and the one before it for messages still on their way
 BOOTS_MAX = 8  # whose delivered events are known, so that their replays raise no doubt
@@ -49,7 +49,7 @@ class Peer:
         if len(key) != mac.KEY_BYTES:
             raise ValueError("a terminal's key has 32 bytes")
         self._address, self._key, self._random = address, key, random
-        self._heartbeat_s, self._counters = heartbeat_s, counters
+        self._heartbeat_s, self._counters = messages.clamp(heartbeat_s, 1, messages.U16_MAX), counters
         self._confirmed: list[Offer] = []  # the last is the current one
         self._candidates: list[Offer] = []  # oldest first
         self._boots: list[Boot] = []
@@ -83,9 +83,7 @@ class Peer:
             return self._refuse("replays")
         out: list[Said] = [] if offer in self._confirmed else [self._confirm(offer)]
         if message.type == HEARTBEAT:
-            self._ack_heartbeat = message.counter
-            out.append(messages.Heartbeat(self._address, *message.fields))
-            return out
+            return out + self._heartbeat(offer, message)
         return out + self._event(messages.Event(self._address, *message.fields))
 
     def acknowledge(self, boot: int, number: int) -> None:
@@ -95,8 +93,7 @@ class Peer:
             self._count("acks_unknown")
             return
         known.acknowledged = max(known.acknowledged, number)
-        if self._confirmed and self._confirmed[-1].boot == boot:
-            self._ack_event = max(self._ack_event, number)
+        self._plan_ack(boot, number)
 
     # --- out ---
 
@@ -143,18 +140,19 @@ class Peer:
             offer.welcome_due = True
 
     def _acceptable(self, message: "Message", now: int) -> bool:
-        """Hellos of one boot count up; those of a boot that nobody here knows may be replays and are rationed."""
+        """Hellos of one boot count up; those of another boot than the current may be replays and are rationed."""
         boot = message.fields[1]
         known = [offer.hello_count for offer in self._candidates if offer.boot == boot]
         known += [entry.hello for entry in self._boots if entry.boot == boot]
         if known and message.counter <= max(known):
             self._count("replays")
             return False
-        if not known:
-            if self._hello_ms is not None and now - self._hello_ms < HELLO_MS_MIN:
-                self._count("hellos_limited")
-                return False
-            self._hello_ms = now
+        if self._confirmed and self._confirmed[-1].boot == boot:
+            return True
+        if self._hello_ms is not None and now - self._hello_ms < HELLO_MS_MIN:
+            self._count("hellos_limited")
+            return False
+        self._hello_ms = now
         return True
 
     def _offer_of(self, message: "Message") -> Offer | None:
@@ -191,8 +189,19 @@ class Peer:
             return [event]
         self._count("repeats")
         if event.number <= known.acknowledged:
-            self._ack_event = max(self._ack_event, event.number)
+            self._plan_ack(event.boot, event.number)
         return []
+
+    def _plan_ack(self, boot: int, number: int) -> None:
+        # A terminal in another boot has another event of this number.
+        if self._confirmed and self._confirmed[-1].boot == boot:
+            self._ack_event = max(self._ack_event, number)
+
+    def _heartbeat(self, offer: Offer, message: "Message") -> "list[Said]":
+        if offer is not self._confirmed[-1]:
+            return self._refuse("replays")  # overtaken by a newer session: no sign of life now
+        self._ack_heartbeat = message.counter
+        return [messages.Heartbeat(self._address, *message.fields)]
 
     def _unverified(self, message: "Message", now: int) -> "list[Said]":
         """Nothing here vouches for `message`: we may have restarted, or somebody forges or replays."""

@@ -42,5 +42,8 @@ class Repeat:
         if self.at_ms is None:
             return
         self._wait_ms = self._first_ms
-        soonest = now if self._sent_ms is None else max(now, self._sent_ms + self._first_ms)
-        self.at_ms = min(self.at_ms, soonest)
+        self.at_ms = min(self.at_ms, self.soonest(now))
+
+    def soonest(self, now: int) -> int:
+        """From `now` on, but no closer to the last time than the first wait."""
+        return now if self._sent_ms is None else max(now, self._sent_ms + self._first_ms)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 FIRMWARE = 1  # told with each hello
 
-HELLO_MS_FIRST = 200  # a gateway that is there answers within some 20 ms
-HELLO_MS_MOST = 10_000
+HELLO_MS_FIRST = 200  # a gateway that is there answers within some 20 ms; no two hellos are closer, asked for or not
+HELLO_MS_MOST = 5_000
 EVENT_MS_FIRST = 300  # a commit takes some 10 ms, on a slow card 100
 EVENT_MS_MOST = 5_000
 HEARTBEAT_S = 60  # until a gateway says otherwise
+EVENTS_BEFORE_HEARTBEAT = 4  # unanswered, after some 2 s: its commit may be slow, a heartbeat is answered at once
 HEARTBEAT_TRIES_MAX = 4  # unanswered within some 5 s: the session is lost
-ASKED_MS_MIN = 500  # between hellos that were asked for: a forger's noise can cause no more
 HELLOS_BEFORE_CRY = 3  # unanswered, after some 0.6 s: events of life are told without a session too
 ASKABLE_MAX = 4  # of the last messages, that an ASK can mean
 
@@ -47,7 +47,6 @@ class TerminalEnd:
         self._askable: list[bytes] = []
         self._hello = Repeat(HELLO_MS_FIRST, HELLO_MS_MOST, random)
         self._hello_count = 0
-        self._hello_ms = now
         self._event = Repeat(EVENT_MS_FIRST, EVENT_MS_MOST, random)
         self._heartbeat = Repeat(EVENT_MS_FIRST, EVENT_MS_MOST, random)
         self._heartbeat_ms = HEARTBEAT_S * 1000
@@ -71,7 +70,7 @@ class TerminalEnd:
 
     def conditions(self, bits: int, battery_pct: int, value: int) -> None:
         """What events and heartbeats carry from now on: bits of `codes`, percent, and the sensor's value."""
-        self._condition_bits = bits
+        self._condition_bits = bits & messages.U8_MAX
         self._battery_pct = clamp(battery_pct, 0, messages.U8_MAX)
         self._value = clamp(value, messages.I32_MIN, messages.I32_MAX)
 
@@ -148,8 +147,10 @@ class TerminalEnd:
             self._count("asks_refused")
         elif not messages.vouches(self._key, message):
             self._count("bad_tag")
+        elif self._hello.at_ms is None:
+            self._start_hello(self._hello.soonest(now))
         else:
-            self._want_hello(max(now, self._hello_ms + ASKED_MS_MIN))
+            self._hello.hasten(now)  # the gateway is there again
 
     def _next_event(self, now: int) -> None:
         if len(self._queue):
@@ -166,7 +167,6 @@ class TerminalEnd:
     def _start_hello(self, at: int) -> None:
         self._hello_nonce = self._random(mac.NONCE_BYTES)
         self._hello_count += 1
-        self._hello_ms = at
         self._hello.start(at)
 
     def _send_hello(self, now: int) -> bytes:
@@ -189,6 +189,8 @@ class TerminalEnd:
         held = self._queue.first()
         assert held is not None  # the timer runs only while there is one
         self._event.sent(now)
+        if self._event.tries == EVENTS_BEFORE_HEARTBEAT:
+            self._heartbeat.hasten(now)
         return self._send(EVENT, self._event_fields(held, now), now)
 
     def _event_fields(self, held: "Held", now: int) -> tuple[int, ...]:
