@@ -1,0 +1,293 @@
+"""The outbox on disk: one SQLite file, its schema, its transactions, and what is left of it when it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from protocol.record import Event, EventId, Interval, RecordError, Sent, decode
+from protocol.words import SEVERITIES, TROUBLE
+
+# Small pages, because each commit writes whole pages to the log and again at the checkpoint; 1024 holds three events.
+PAGE_BYTES: Final = 1024
+CHECKPOINT_PAGES: Final = 256  # the log is copied back at 256 kB, so that hot pages are copied once for many commits
+LOG_BYTES_MAX: Final = 1 << 20  # the log keeps its length below this: overwriting in place spares the file system's own
+BUSY_S_MAX: Final = 0.2  # another process has the file: fail, keep events in memory, and try again
+
+SETTLED_ROWS_MAX: Final = 10_000  # receipted events kept for looking back: a year of a home, about 4 MB
+SETTLED_S_MAX: Final = 30 * 86_400  # and no longer than a month
+UNSETTLED_TROUBLES_MAX: Final = 10_000  # of an outage of months; life and property are never dropped from disk
+DAMAGED_ROWS_MAX: Final = 1_000  # kept for looking at, about 400 kB
+PRUNE_EVERY_ROWS: Final = 500  # rows settled between two prunings, so that pruning costs next to nothing
+
+_INT64_MAX: Final = 2**63 - 1
+
+# Rows are read once, after a start or an outage, and written one by one for ever: so one index, of what waits only.
+# `settled` is 0 or 1, which SQLite stores in no bytes at all: a receipt never makes a row grow and its page split.
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY,
+        epoch INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        terminal TEXT NOT NULL,
+        written_s INTEGER NOT NULL,
+        settled INTEGER NOT NULL DEFAULT 0,
+        crc INTEGER NOT NULL,
+        record BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX unsettled ON event (epoch, sequence, severity, terminal) WHERE settled = 0;
+    CREATE TABLE state (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
+    CREATE TABLE damaged (number INTEGER PRIMARY KEY, noticed_s INTEGER NOT NULL, record BLOB);
+    """,
+)
+
+
+class Damaged(Exception):
+    """The file is there, but it is not a database of ours that can be trusted."""
+
+
+class Key(NamedTuple):
+    """What is known of an event without reading its record."""
+
+    number: int  # its place on disk; 0 while it is in memory only
+    id: EventId
+    severity: int  # its place in SEVERITIES
+    terminal: str
+
+
+def key_of(event: Event) -> Key:
+    """The key of an event that is in memory."""
+    return Key(0, event.id, SEVERITIES.index(event.severity), event.terminal)
+
+
+class Database:
+    """The one connection to the file. Raises sqlite3.Error, OSError or Damaged; used by one thread."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settled_rows = PRUNE_EVERY_ROWS  # prune at the first write
+        self._connection = _connect(path)
+        try:
+            _prepare(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def write(
+        self,
+        events: Iterable[Event],
+        state: Mapping[str, bytes | None],
+        settled: Sequence[Interval],
+        now_s: int,
+    ) -> list[Event]:
+        """All of it in one synced transaction; the events that cannot be stored, whatever the disk does.
+
+        `now_s` is wall time. A row that is there already is left as it is.
+        """
+        rows, refused = _rows(events, now_s)
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO event (epoch, sequence, severity, terminal, written_s, crc, record)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            for name, value in state.items():
+                self._write_state(name, value)
+            for interval in settled:
+                self._settle(interval)
+            if self._settled_rows >= PRUNE_EVERY_ROWS:
+                self._prune(now_s)
+            run("COMMIT")
+        except BaseException:
+            # The connection stays: after a failed sync SQLite writes the same frames again. A new connection would
+            # find them in the page cache, take them for safe, and append behind frames that may not be on disk.
+            if self._connection.in_transaction:
+                run("ROLLBACK")
+            raise
+        return refused
+
+    def keys(self) -> list[Key]:
+        """Of all events that wait for a receipt."""
+        rows = self._connection.execute(
+            "SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY unsettled WHERE settled = 0"
+        )
+        return [
+            Key(number, EventId(epoch, sequence), severity, terminal)
+            for number, epoch, sequence, severity, terminal in rows
+        ]
+
+    def read(self, keys: Sequence[Key]) -> tuple[list[Event], list[Key]]:
+        """The events of `keys` in that order, and the keys of rows that do not decode or are not what they should."""
+        events, damaged = [], []
+        for key in keys:
+            row = self._connection.execute("SELECT crc, record FROM event WHERE number = ?", (key.number,)).fetchone()
+            event = _event(*row) if row else None
+            if event is not None and event.id == key.id:
+                events.append(event)
+            else:
+                damaged.append(key)
+        return events, damaged
+
+    def set_aside(self, keys: Sequence[Key], now_s: int) -> None:
+        """Move rows that cannot be read out of the way, into the table `damaged`."""
+        run = self._connection.execute
+        with self._connection:
+            run("BEGIN IMMEDIATE")
+            for key in keys:
+                run(
+                    "INSERT INTO damaged (noticed_s, record) SELECT ?, record FROM event WHERE number = ?",
+                    (now_s, key.number),
+                )
+                run("DELETE FROM event WHERE number = ?", (key.number,))
+            run("DELETE FROM damaged WHERE number <= (SELECT max(number) FROM damaged) - ?", (DAMAGED_ROWS_MAX,))
+
+    def state(self) -> dict[str, bytes]:
+        """The core's state as last written."""
+        return dict(self._connection.execute("SELECT name, value FROM state"))
+
+    def size_bytes(self) -> int:
+        """Of the file and its log."""
+        return sum(os.stat(path).st_size for path in files_of(self._path) if path.exists())
+
+    def _write_state(self, name: str, value: bytes | None) -> None:
+        if value is None:
+            self._connection.execute("DELETE FROM state WHERE name = ?", (name,))
+        else:
+            self._connection.execute(
+                "INSERT INTO state (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+                (name, value),
+            )
+
+    def _settle(self, interval: Interval) -> None:
+        if max(interval.epoch, interval.first) > _INT64_MAX:
+            return  # no event of ours: what SQLite cannot number was never stored
+        cursor = self._connection.execute(
+            "UPDATE event SET settled = 1 WHERE settled = 0 AND epoch = ? AND sequence BETWEEN ? AND ?",
+            (interval.epoch, interval.first, min(interval.last, _INT64_MAX)),
+        )
+        self._settled_rows += cursor.rowcount
+
+    def _prune(self, now_s: int) -> None:
+        self._settled_rows = 0
+        run = self._connection.execute
+        run("DELETE FROM event WHERE settled = 1 AND written_s < ?", (now_s - SETTLED_S_MAX,))
+        run(
+            "DELETE FROM event WHERE settled = 1 AND number <= (SELECT max(number) FROM event) - ?", (SETTLED_ROWS_MAX,)
+        )
+        run(
+            "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE settled = 0 AND severity = ?"
+            " ORDER BY number DESC LIMIT -1 OFFSET ?)",
+            (SEVERITIES.index(TROUBLE), UNSETTLED_TROUBLES_MAX),
+        )
+
+
+def files_of(path: Path) -> tuple[Path, Path, Path]:
+    """The database at `path` and what SQLite puts beside it."""
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
+def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
+    """What can still be read of a damaged database: events that wait for a receipt, and the core's state.
+
+    Rows are read from both ends, so that one bad page costs what is on it alone. Never raises for what is in the file.
+    """
+    events: dict[EventId, Event] = {}
+    state: dict[str, bytes | None] = {}
+    try:
+        connection = _connect(path)
+    except sqlite3.Error:
+        return events, state
+    for order in ("ASC", "DESC"):
+        for row in _readable(connection, f"SELECT crc, record FROM event WHERE +settled = 0 ORDER BY number {order}"):
+            if (event := _event(*row)) is not None:
+                events[event.id] = event
+    for name, value in _readable(connection, "SELECT name, value FROM state NOT INDEXED"):
+        if isinstance(name, str) and isinstance(value, bytes):
+            state[name] = value
+    connection.close()
+    return dict(sorted(events.items())), state
+
+
+def _readable(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
+    """The rows up to the first that cannot be read."""
+    rows: list[tuple[object, ...]] = []
+    with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
+        for row in connection.execute(query):
+            rows.append(row)  # noqa: PERF402 - one by one, so that those before a bad one stay
+    return rows
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None)
+    try:
+        # In this order: exclusive locking first, so that the log's index lives in memory and not in a file.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}")
+        connection.execute("PRAGMA cache_size = -512")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # What an earlier process left in the log may be in the page cache only, if its sync failed: copied back and synced
+    # before anything is appended to it.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != ("ok",):
+        raise Damaged(str(verdict and verdict[0]))
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= len(MIGRATIONS):
+        raise Damaged(f"version {version}, and this program knows up to {len(MIGRATIONS)}")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    for table in ("event", "state", "damaged"):
+        connection.execute(f"SELECT number FROM {table} LIMIT 1").fetchall()
+
+
+def _rows(events: Iterable[Event], now_s: int) -> tuple[list[tuple[object, ...]], list[Event]]:
+    rows: list[tuple[object, ...]] = []
+    refused = []
+    for event in events:
+        try:
+            record = event.to_record()
+            stored = _event(zlib.crc32(record), record) is not None and max(event.id) <= _INT64_MAX
+        except (ValueError, TypeError, OverflowError):
+            stored = False
+        if stored:
+            key = key_of(event)
+            rows.append((*key.id, key.severity, key.terminal, now_s, zlib.crc32(record), record))
+        else:
+            refused.append(event)  # what could never be read again must not hold up what is beside it
+    return rows, refused
+
+
+def _event(crc: object, record: object) -> Event | None:
+    """The event in a row, if it is what was written: flipped bits in an alarm must not be signed and sent."""
+    if not isinstance(record, bytes) or zlib.crc32(record) != crc:
+        return None
+    try:
+        decoded = decode(record)
+    except RecordError:
+        return None
+    return decoded.event if isinstance(decoded, Sent) else None

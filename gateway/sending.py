@@ -1,0 +1,208 @@
+"""The order of sending on one uplink: which event goes next, which waits for its receipt, which is sent again."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocol.record import Event, EventId, Interval
+from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
+
+WINDOW: Final = 8  # events that wait for a receipt at once: 40 a second at 200 ms a round trip, and little held up
+HELD_MAX: Final = 1024  # events in memory, about 1.5 MB; the others stay in the outbox until there is room
+RESEND_MS: Final = 10_000  # without a receipt: an answer has 10 s (GB/T 26875.3-2011, 6.5.4)
+
+# How many eighths of the window may be taken when an event of this severity is to go; live life takes the last one.
+_EIGHTHS: Final = {LIFE: 7, PROPERTY: 6, TROUBLE: 4}
+
+_Rank = tuple[int, int]  # the severity's place, and 0 for live or 1 for backlog: the lower, the sooner
+_LAST: Final[_Rank] = (len(SEVERITIES) - 1, 1)
+
+
+@dataclass(slots=True)
+class _Held:
+    """An event that has no receipt yet."""
+
+    event: Event
+    live: bool
+    since_ms: int  # mono ms from which it counts as waiting
+    attempts: int = 0
+    unanswered: int = 0  # times that no receipt came in time although the connection stood
+    sent_ms: int | None = None  # in flight since then; None while it waits
+
+    def rank(self) -> _Rank:
+        return SEVERITIES.index(self.event.severity), 0 if self.live else 1
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The events of one terminal, in order; as urgent as the most urgent of them, which may not overtake the others."""
+
+    ids: list[EventId] = field(default_factory=list)
+    rank: _Rank = _LAST
+    flying: EventId | None = None
+
+
+class Sending:
+    """Pure: holds events and says what to send. At most one event of a terminal is in flight, `window` in all."""
+
+    def __init__(self, window: int = WINDOW):
+        self._window = window
+        self._held: dict[EventId, _Held] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._behind: set[str] = set()  # terminals of which events wait in the outbox that are not here
+        self._refused: set[str] = set()  # of them, those found so since the outbox was last asked
+
+    def add(self, event: Event, live: bool, since_ms: int | None = None) -> bool:
+        """Take `event` (`live`: it happened just now), which waits since `since_ms` (its own time, if not given).
+
+        False where it has to stay in the outbox: there is no room, or older events of its terminal wait there.
+        """
+        if event.id in self._held:
+            return True
+        held = _Held(event, live, event.time.mono_ms if since_ms is None else since_ms)
+        if (live and event.terminal in self._behind) or not self._make_room(event.terminal, held.rank()):
+            self._refuse(event.terminal)
+            return False
+        self._held[event.id] = held
+        queue = self._queues.setdefault(event.terminal, _Queue())
+        insort(queue.ids, event.id)
+        queue.rank = min(queue.rank, held.rank())
+        return True
+
+    def behind(self) -> bool:
+        """Whether events wait in the outbox that are not here."""
+        return bool(self._behind)
+
+    def held(self) -> frozenset[EventId]:
+        """What is here, for asking the outbox for more; `loaded` takes the answer."""
+        self._refused.clear()
+        return frozenset(self._held)
+
+    def loaded(self, events: Iterable[Event], more: Mapping[str, EventId], now_ms: int) -> None:
+        """Take what the outbox loaded, in its order; `more` is the first event that it still has of each terminal."""
+        self._behind = set(more) | self._refused
+        full: set[str] = set()  # what comes behind an event that found no room has none either
+        for event in events:
+            if event.terminal not in full and not self.add(event, live=False, since_ms=now_ms):
+                full.add(event.terminal)
+        for terminal, first in more.items():
+            self._leave(terminal, first)
+
+    def ready(self, now_ms: int) -> list[tuple[Event, int]]:
+        """What to send now, and for the how manieth time; it is in flight from now on."""
+        self._expire(now_ms)
+        flying = sum(queue.flying is not None for queue in self._queues.values())
+        chosen = []
+        for _, _, held, queue in self._candidates():
+            if flying < self._share(queue.rank):
+                held.sent_ms, queue.flying = now_ms, held.event.id
+                held.attempts += 1
+                flying += 1
+                chosen.append((held.event, held.attempts))
+        return chosen
+
+    def settle(self, intervals: Sequence[Interval]) -> list[EventId]:
+        """The centre has these: let go of them. What was here of them, in order."""
+        settled = sorted(one for one in self._held if any(i.__contains__(one) for i in intervals))
+        for terminal in {self._held[one].event.terminal for one in settled}:
+            self._drop(terminal, {one for one in settled if self._held[one].event.terminal == terminal})
+        return settled
+
+    def lost(self) -> None:
+        """The connection is gone, and what was in flight with it."""
+        for queue in self._queues.values():
+            self._land(queue)
+
+    def deadline(self) -> int | None:
+        """When `ready` has something more, if nothing else happens (mono ms)."""
+        sent = [ms for held in self._flying() if (ms := held.sent_ms) is not None]
+        return min(sent) + RESEND_MS if sent else None
+
+    def room(self) -> int:
+        """How many more events find room."""
+        return HELD_MAX - len(self._held)
+
+    def waiting(self) -> int:
+        """How many events here wait for a receipt, sent or not."""
+        return len(self._held)
+
+    def oldest_ms(self) -> int | None:
+        """Mono ms since when the oldest of them waits; one that was loaded waits since then."""
+        return min((held.since_ms for held in self._held.values()), default=None)
+
+    # --- parts ---
+
+    def _candidates(self) -> list[tuple[tuple[int, int, int], EventId, _Held, _Queue]]:
+        """The next event of each terminal that has none in flight, in order.
+
+        One that the centre does not answer steps back behind its equals, so that it cannot block them.
+        """
+        found = []
+        for queue in self._queues.values():
+            if queue.flying is None:
+                held = self._held[queue.ids[0]]
+                severity, backlog = queue.rank
+                found.append(((severity, held.unanswered, backlog), queue.ids[0], held, queue))
+        return sorted(found, key=lambda candidate: candidate[:2])
+
+    def _share(self, rank: _Rank) -> int:
+        severity, backlog = rank
+        if severity == SEVERITIES.index(LIFE) and not backlog:
+            return self._window
+        return max(1, self._window * _EIGHTHS[SEVERITIES[severity]] // 8)
+
+    def _flying(self) -> list[_Held]:
+        return [self._held[queue.flying] for queue in self._queues.values() if queue.flying is not None]
+
+    def _expire(self, now_ms: int) -> None:
+        for queue in self._queues.values():
+            held = self._held[queue.flying] if queue.flying is not None else None
+            if held is not None and held.sent_ms is not None and now_ms - held.sent_ms >= RESEND_MS:
+                held.unanswered += 1
+                self._land(queue)
+
+    def _land(self, queue: _Queue) -> None:
+        if queue.flying is not None:
+            self._held[queue.flying].sent_ms = None
+            queue.flying = None
+
+    def _drop(self, terminal: str, gone: set[EventId]) -> None:
+        queue = self._queues[terminal]
+        if queue.flying in gone:
+            self._land(queue)
+        for event_id in gone:
+            del self._held[event_id]
+        queue.ids = [one for one in queue.ids if one not in gone]
+        queue.rank = min((self._held[one].rank() for one in queue.ids), default=_LAST)
+        if not queue.ids:
+            del self._queues[terminal]
+
+    def _refuse(self, terminal: str) -> None:
+        self._behind.add(terminal)
+        self._refused.add(terminal)
+
+    def _make_room(self, terminal: str, rank: _Rank) -> bool:
+        """Room for an event of this rank: where there is none, the last event of the least urgent other terminal goes
+        back to the outbox, if it is less urgent."""
+        if self.room() > 0:
+            return True
+        others = [
+            (queue.rank, name)
+            for name, queue in self._queues.items()
+            if name != terminal and queue.rank > rank and queue.ids[-1] != queue.flying
+        ]
+        if not others:
+            return False
+        _, name = max(others)
+        self._drop(name, {self._queues[name].ids[-1]})
+        self._refuse(name)
+        return True
+
+    def _leave(self, terminal: str, first: EventId) -> None:
+        """Events of `terminal` later than `first`, which is still in the outbox, go back there and wait behind it."""
+        queue = self._queues.get(terminal)
+        if queue is not None:
+            self._drop(terminal, {one for one in queue.ids if one > first and one != queue.flying})
