@@ -128,8 +128,8 @@ def _signer(data: bytes) -> tuple[bytes, int]:
     if data[:2] != _SIGN1_HEAD:
         raise EnvelopeError("not_cose")
     protected, at = _byte_string(data, 2)
-    if data[at : at + 1] != b"\xa0":
-        raise EnvelopeError("header" if data[at : at + 1] > b"\xa0" else "not_cose")
+    if data[at : at + 1] != b"\xa0":  # the unprotected header, which anybody could change
+        raise EnvelopeError("header")
     _payload, at = _byte_string(data, at + 1)
     signature, at = _byte_string(data, at)
     if at != len(data) or len(signature) != _SIGNATURE_BYTES:
