@@ -32,14 +32,14 @@ def tls(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
     except (OSError, ssl.SSLError) as error:
-        raise Told(f"{ca}: not a usable CA certificate: {error}", f"{ca}:CA 证书不可用:{error}") from error
+        raise Told(f"{ca}: not a usable CA certificate: {error}", f"{ca}：CA 证书不可用：{error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")  # never asks on the terminal
     except (OSError, ssl.SSLError, ValueError) as error:
         raise Told(
             f"{certificate} with {key}: not a usable certificate and key: {error}",
-            f"{certificate} 与 {key}:证书或密钥不可用:{error}",
+            f"{certificate} 与 {key}：证书或密钥不可用：{error}",
         ) from error
     return context
 

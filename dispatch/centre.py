@@ -34,7 +34,7 @@ def run(path: Path, *, json_output: bool = False, clock_rate: int = 1, stop: thr
     if clock_rate != 1 and not settings.simulation:
         raise Told(
             f"{path}: --clock-rate is for simulation only; set simulation = true there if this is one",
-            f"{path}:--clock-rate 仅用于模拟;如确为模拟,请设 simulation = true",
+            f"{path}：--clock-rate 仅用于模拟；如确为模拟，请设 simulation = true",
         )
     clock = Clock(clock_rate, settings.clock_anchor_ms)
     centre = Centre(settings, clock, Journal(json_output, clock.now))
@@ -120,7 +120,7 @@ def _signing_key(path: Path) -> SigningKey:
     except (OSError, ValueError) as error:
         raise Told(
             f"{path}: not a usable signing key: {error}; `sixkit provision` makes one",
-            f"{path}:签名密钥不可用({error});可用 `sixkit provision` 生成",
+            f"{path}：签名密钥不可用（{error}）；可用 `sixkit provision` 生成",
         ) from error
 
 
@@ -130,6 +130,6 @@ def _store(path: Path) -> Store:
     except OSError as error:
         raise Unavailable(
             f"database: {path.parent} cannot be made: {error.strerror}",
-            f"database:无法创建 {path.parent}({error.strerror})",
+            f"database：无法创建 {path.parent}（{error.strerror}）",
         ) from error
     return Store(path)

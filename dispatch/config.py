@@ -129,14 +129,14 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Told(
             f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
-            f"{path}:无法读取({error.strerror});可用 `sixkit provision` 生成",
+            f"{path}：无法读取（{error.strerror}）；可用 `sixkit provision` 生成",
         ) from error
     if len(data) > CONFIG_BYTES_MAX:
-        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}:超过 {CONFIG_BYTES_MAX} 字节")
+        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}：超过 {CONFIG_BYTES_MAX} 字节")
     try:
         return tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Told(f"{path}: not TOML: {error}", f"{path}:不是有效的 TOML:{error}") from error
+        raise Told(f"{path}: not TOML: {error}", f"{path}：不是有效的 TOML：{error}") from error
 
 
 def _brokers(top: Table) -> tuple[tuple[str, int], ...]:
@@ -150,7 +150,7 @@ def _host_and_port(top: Table, key: str, text: str, least: int) -> tuple[str, in
     host, colon, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not (colon and host and port.isascii() and port.isdigit() and least <= int(port[:6]) <= 65535):
-        raise top.wrong(key, text, '"host:port", such as "localhost:8883"', "“主机:端口”,如 “localhost:8883”")
+        raise top.wrong(key, text, '"host:port", such as "localhost:8883"', "“主机:端口”，如 “localhost:8883”")
     return host, int(port)
 
 
@@ -165,7 +165,7 @@ def _loopback(top: Table) -> tuple[str, int]:
     except ValueError:
         good = False
     if not good:
-        raise top.wrong("http", text, 'a loopback address, such as "127.0.0.1:8600"', "回环地址,如 “127.0.0.1:8600”")
+        raise top.wrong("http", text, 'a loopback address, such as "127.0.0.1:8600"', "回环地址，如 “127.0.0.1:8600”")
     return host, port
 
 
@@ -173,7 +173,7 @@ def _file(top: Table, key: str, folder: Path) -> Path:
     name = top.text(key)
     path = folder / name
     if not path.is_file():
-        raise top.wrong(key, name, f"a file that exists ({path} does not)", f"存在的文件(没有 {path})")
+        raise top.wrong(key, name, f"a file that exists ({path} does not)", f"存在的文件（没有 {path}）")
     return path
 
 

@@ -94,7 +94,7 @@ class Web:
         deadline = time.monotonic() + START_S_MAX
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise Unavailable(f"{self.url}: the web server does not start", f"{self.url}:网页服务无法启动")
+                raise Unavailable(f"{self.url}: the web server does not start", f"{self.url}：网页服务无法启动")
             time.sleep(0.01)
 
     def changed(self) -> None:
@@ -323,6 +323,6 @@ def _listener(address: tuple[str, int]) -> socket.socket:
         listener.close()
         raise Unavailable(
             f"http = {host}:{port}: cannot listen there: {error.strerror}",
-            f"http = {host}:{port}:无法监听({error.strerror})",
+            f"http = {host}:{port}：无法监听（{error.strerror}）",
         ) from error
     return listener

@@ -11,8 +11,9 @@ const ONLINE_MAX = 50; // lost gateways are always shown
 const SEVERITIES = ["life", "property", "trouble"];
 
 const $ = (id) => document.getElementById(id);
+const NO_WORDS = { kinds: {}, phases: {} };
 // at: of the snapshot; told: of the last message; heard: of that or of the last attempt to connect
-const state = { snapshot: null, at: 0, told: 0, heard: 0, answering: true, words: { kinds: {}, phases: {} }, source: null };
+const state = { snapshot: null, at: 0, told: 0, heard: 0, answering: true, words: NO_WORDS, source: null };
 const cards = new Map(); // incident id: its card
 let announced = null; // the ids that have been read out
 
@@ -89,7 +90,7 @@ function arrange(list, incidents) {
 }
 
 function cardOf(incident) {
-  const drawn = JSON.stringify([incident, current()], (key, value) => (key === "age_s" || key === "remaining_s" ? 0 : value));
+  const drawn = JSON.stringify([incident, current(), state.words === NO_WORDS], (key, value) => (key === "age_s" || key === "remaining_s" ? 0 : value));
   let card = cards.get(incident.id);
   if (!card) cards.set(incident.id, (card = element("li")));
   card.incident = incident;
@@ -153,12 +154,17 @@ function eventLine(event) {
   const line = element("li", "", say("event", {
     phase: word(event.phase, state.words.phases),
     raised: localTime(event.raised_at),
-    latency: event.latency_ms === null ? "—" : `${(event.latency_ms / 1000).toFixed(1)} s`,
+    latency: event.latency_ms === null ? "—" : latency(event.latency_ms / 1000),
     attempts: event.attempts,
   }));
   const more = [...Object.entries(event.evidence ?? {}).map(([name, value]) => `${name} ${value}`), ...(event.flags ?? [])];
   if (more.length) line.append(element("div", "", more.join(" · ")));
   return line;
+}
+
+/** A time on the way: to the tenth while it is short. */
+function latency(seconds) {
+  return seconds < 10 ? say("s", { n: seconds.toFixed(1) }) : span(seconds);
 }
 
 function announce(open) {
