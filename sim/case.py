@@ -43,7 +43,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "link_repeats": ("agent", ("native.repeats",)),
 }
 
-_DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m)")
+_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m)")
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000}
 
 

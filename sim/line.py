@@ -12,7 +12,8 @@ FRAME_BYTES_MAX: Final = 256  # four times a frame of the link: more without a d
 RECORDED_MAX: Final = 64  # frames a listener on the line remembers, to replay them
 BURST_BYTES_MAX: Final = 40  # of garbage, longer than the header of any frame
 BURSTS_MAX: Final = 64  # in one turn, after a pause however long
-EVENT_TYPE: Final = 3  # what a replay is made of; see protocol/wire: the type is the first byte of a frame
+# What a replay is made of. The type is the first byte of a message and never zero, so COBS leaves it second.
+EVENT_TYPE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,9 @@ class Site:
             if spec.silence_s_max is not None:
                 row["silence_s_max"] = spec.silence_s_max
             # JSON's strings and numbers are TOML's too.
-            text += "[[terminal]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in row.items())
+            text += "[[terminal]]\n" + "".join(
+                f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in row.items()
+            )
         path.write_text(text)
         return terminals
 

@@ -1,0 +1,138 @@
+"""Case files: the contract's example, the project's own cases, and every wrong one refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.words import Told
+from sim.case import Limit, Step, duration_ms, load, parse
+
+CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.toml"))
+
+CONTRACT = """
+title = "Smoke while the broker is down for 40 s"
+source = "zigbee2mqtt loses the same alarm"
+seed = 7
+[home]
+terminals = [{ id = "smoke-1", kind = "smoke", room = "kitchen", bridge = "native" }]
+[[at]]
+t = "30s"
+broker = "down"
+[[at]]
+t = "35s"
+smoke-1 = { curve = "smouldering" }
+[[at]]
+t = "75s"
+broker = "up"
+[[expect]]
+event = { kind = "smoke", phase = "raised", terminal = "smoke-1" }
+committed_within = "10s after broker up"
+times = 1
+"""
+
+
+def parsed(text: str):
+    return parse(text.encode(), "case.toml")
+
+
+def test_the_example_of_the_contract() -> None:
+    case = parsed(CONTRACT)
+    assert case.steps == (
+        Step(30_000, "broker", "down"),
+        Step(35_000, "smoke-1", "smouldering"),
+        Step(75_000, "broker", "up"),
+    )
+    assert case.expected[0].committed_within == Limit(10_000, "broker", "up")
+    assert (case.seed, case.lasts_ms, case.expected[0].times) == (7, 75_000, 1)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_each_case_of_the_project_is_well_formed(path: Path) -> None:
+    case = load(path)
+    assert case.title
+    assert case.source
+    assert case.expected or case.counters or case.nothing_else
+
+
+def test_there_are_cases_enough_and_no_two_are_called_the_same() -> None:
+    titles = [load(path).title for path in CASES]
+    assert len(titles) >= 12
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(("text", "ms"), [("250ms", 250), ("30s", 30_000), ("2m", 120_000)])
+def test_durations(text: str, ms: int) -> None:
+    assert duration_ms(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1.5s", "1 s", "1h", "9999999999s", "1s ", "１s"])
+def test_what_is_no_duration(text: str) -> None:
+    assert duration_ms(text) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('t = "30s"', 't = "soon"', "at[1].t is 'soon'"),
+        ('t = "30s"', "t = 30", "at[1].t is 30"),
+        ('broker = "down"', 'broker = "sideways"', "at[1].broker is 'sideways'; allowed: one of down, up, restart"),
+        ('broker = "down"', 'brokr = "down"', "at[1].brokr is 'down'; allowed: as a key, one of t, smoke-1"),
+        ('broker = "down"', 'smoke-2 = "dead"', "at[1].smoke-2"),
+        ('broker = "down"', 'smoke = "dead"', "at[1].smoke "),
+        ('broker = "down"', "forge = 0", "at[1].forge is 0"),
+        ('broker = "down"', "line = { loss_pct = 101 }", "at[1].line.loss_pct is 101"),
+        ('broker = "down"', "line = { los = 1 }", "unknown key at[1].line.los"),
+        ('broker = "down"', 'smoke-1 = "press"', "at[1].smoke-1 is 'press'"),
+        ("smouldering", "steam", "at[2].smoke-1.curve is 'steam'"),
+        ('kind = "smoke", room', 'kind = "toaster", room', "home.terminals[1].kind is 'toaster'"),
+        ('id = "smoke-1"', 'id = "line"', "home.terminals[1].id is 'line'"),
+        ('id = "smoke-1"', 'id = "Smoke"', "home.terminals[1].id"),
+        ('bridge = "native"', 'bridge = "zigbee"', "home.terminals[1].bridge is 'zigbee'"),
+        ('kind = "smoke", phase', 'kind = "steam", phase', "expect[1].event.kind is 'steam'"),
+        ("broker up", "broker sideways", "expect[1].committed_within"),
+        ("10s after", "10 after", "expect[1].committed_within"),
+        ("times = 1", "times = -1", "expect[1].times is -1"),
+        ("times = 1", "time = 1", "unknown key expect[1].time"),
+        ("seed = 7", "seed = 7\nsped = 1", "unknown key sped"),
+        ("[home]", '[home]\nclock = "1984"', "home.clock is '1984'"),
+        ("seed = 7", "seed = ", "not TOML"),
+        ('title = "Smoke', 'titel = "Smoke', "title is missing"),
+        ("[[expect]]\nevent", '[[expect]]\ncounter = { lost = "0" }\nevent', "expect[1].counter"),
+    ],
+)
+def test_a_wrong_case_is_told_with_file_key_value_and_what_is_allowed(old: str, new: str, said: str) -> None:
+    assert old in CONTRACT
+    with pytest.raises(Told) as told:
+        parsed(CONTRACT.replace(old, new, 1))
+    assert told.value.en.startswith("case.toml: ")
+    assert said in told.value.en
+    assert told.value.zh.startswith("case.toml:")
+
+
+def test_counters_take_exact_values_and_least_ones() -> None:
+    text = '[[expect]]\ncounter = { forged_refused = "3", link_damaged = ">=1" }\n'
+    bounds = {bound.name: (bound.least, bound.most) for bound in parsed(CONTRACT + text).counters}
+    assert bounds == {"forged_refused": (3, 3), "link_damaged": (1, None)}
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(Told, match=r"nowhere\.toml: cannot be read"):
+        load(Path("nowhere.toml"))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_case_or_told(data: bytes) -> None:
+    with pytest.raises(Told):
+        parse(data, "case.toml")
+
+
+@given(st.integers(0, len(CONTRACT)), st.text(alphabet='"[]{}=\n0a-', max_size=4))
+def test_a_damaged_case_is_a_case_or_told(at: int, junk: str) -> None:
+    try:
+        parsed(CONTRACT[:at] + junk + CONTRACT[at + len(junk) :])
+    except Told as told:
+        assert told.zh
