@@ -16,8 +16,11 @@ ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to he
 REPEAT_MS: Final = ARRIVAL_MS  # a raise within it belongs to the open incident; after it, it is a new call for help
 LOST_MS: Final = 90_000  # three heartbeats missed
 COUNTERS_WRITTEN_MS: Final = 10_000  # how long counts of refusals wait for a commit to go along with
-INCIDENTS_SHOWN: Final = 500  # open ones first
+HEARTBEAT_REPEATS: Final = 10_000  # numbers up to the last that are no news: three days of heartbeats
+OPEN_SHOWN: Final = 500  # incidents in a view: those of life first, and the latest first
+RESTORED_SHOWN: Final = 100  # and of those that are over, the latest
 EVENTS_SHOWN: Final = 100  # of one incident, the latest
+_SHOWN: Final = ("version", "unsettled", "oldest_s", "terminals", "silent")  # of a heartbeat
 _CENTRE: Final = "centre"  # stands for gateway and terminal in the centre's own troubles
 
 Note = dict[str, Any]
@@ -47,7 +50,7 @@ class Desk:
         else:
             incident = self._of_alarm(event.gateway, alarm) or self._open_since(event, 0)
         if incident is not None:
-            return incident, self._attach(incident, event, now)
+            return incident, self._attach(incident, event, alarm, now)
         if event.phase == RESTORED:
             return None, []  # its raise may be still to come, and will find it
         return self._open(event, alarm, late, now)
@@ -86,14 +89,24 @@ class Desk:
         self._store.run(f"UPDATE events SET incident = ? WHERE {orphans} AND phase <> 'test'", incident, *mine)
         return incident, notes + (self._restore(incident, now) if restored else [])
 
-    def _attach(self, incident: int, event: Event, now: Now) -> list[Note]:
-        if event.phase == RESTORED:
+    def _attach(self, incident: int, event: Event, alarm: EventId, now: Now) -> list[Note]:
+        doubtful = UNVERIFIED in event.flags
+        if event.phase == RESTORED and not doubtful and not self._raised_since(incident, event.gateway, alarm):
             return self._restore(incident, now)
         self._store.run(
             "UPDATE incidents SET phase = ?, unverified = unverified AND ? WHERE id = ? AND restored_ms IS NULL",
-            *(UPDATED, UNVERIFIED in event.flags, incident),
+            *(UPDATED, doubtful or event.phase == RESTORED, incident),
         )
         return [self._note(incident, "updated")]
+
+    def _raised_since(self, incident: int, gateway: str, alarm: EventId) -> bool:
+        """Whether another alarm joined the incident after `alarm`: the end of the one is not the end of both."""
+        row = self._store.row(
+            "SELECT max(rowid) AS last, max(rowid) FILTER (WHERE alarm_epoch = ? AND alarm_sequence = ?) AS own"
+            " FROM events WHERE incident = ? AND phase = 'raised' AND gateway = ?",
+            *(*alarm, incident, gateway),
+        )
+        return row is not None and row["own"] is not None and row["own"] < row["last"]
 
     def _insert(self, event: Event, late: bool, unverified: bool, now: Now) -> int:
         where = (event.gateway, event.terminal, event.room)
@@ -120,17 +133,14 @@ class Desk:
     # --- gateways ---
 
     def heard(self, heartbeat: Heartbeat, now: Now) -> list[Note]:
-        """A gateway lives; within the intake's transaction."""
+        """A gateway lives, unless this is a heartbeat of before once more; within the intake's transaction."""
+        row = self._store.row("SELECT heartbeat FROM gateways WHERE id = ?", heartbeat.gateway)
+        if row and 0 <= json.loads(row["heartbeat"])["number"] - heartbeat.number < HEARTBEAT_REPEATS:
+            self._store.count("heartbeats_repeated")
+            return []
         self._heard[heartbeat.gateway] = now.mono_ms
-        said = {
-            "version": heartbeat.version,
-            "uptime_s": heartbeat.uptime_s,
-            "unsettled": heartbeat.unsettled,
-            "oldest_s": heartbeat.oldest_s,
-            "terminals": heartbeat.terminals,
-            "silent": heartbeat.silent,
-            "clock": heartbeat.time.quality,
-        }
+        said = {name: getattr(heartbeat, name) for name in ("number", "uptime_s", *_SHOWN)}
+        said["clock"] = heartbeat.time.quality
         self._store.run(
             "INSERT OR REPLACE INTO gateways VALUES (?, ?, ?)", heartbeat.gateway, now.wall_ms, json.dumps(said)
         )
@@ -176,9 +186,14 @@ class Desk:
     # --- views: what JSON can hold; times are ISO 8601 UTC ---
 
     def incidents(self, now: Now) -> list[dict[str, Any]]:
-        """The open incidents, latest first, then the restored ones, at most INCIDENTS_SHOWN together."""
+        """The open incidents, of life first, then the restored ones; of each the latest first."""
         rows = self._store.rows(
-            "SELECT * FROM incidents ORDER BY restored_ms IS NOT NULL, id DESC LIMIT ?", INCIDENTS_SHOWN
+            "SELECT * FROM incidents WHERE restored_ms IS NULL"
+            " ORDER BY CASE severity WHEN 'life' THEN 0 WHEN 'property' THEN 1 ELSE 2 END, id DESC LIMIT ?",
+            OPEN_SHOWN,
+        )
+        rows += self._store.rows(
+            "SELECT * FROM incidents WHERE restored_ms IS NOT NULL ORDER BY id DESC LIMIT ?", RESTORED_SHOWN
         )
         return [self._incident(row, now) for row in rows]
 
@@ -226,14 +241,14 @@ class Desk:
             "last_heartbeat_at": _iso(row["heartbeat_ms"] if row else None),
             "silent_s": max(0, now.wall_ms - row["heartbeat_ms"]) // 1000 if row else None,
             "state": "never" if row is None else "lost" if lost else "online",
-            **{name: said.get(name) for name in ("version", "unsettled", "oldest_s", "clock", "terminals", "silent")},
+            **{name: said.get(name) for name in (*_SHOWN, "clock")},
         }
 
     def counters(self) -> dict[str, Any]:
         """Counts since the database began; `refused` holds them by reason."""
         counts = self._store.counters()
         refused = {name.partition(".")[2]: counts.pop(name) for name in sorted(counts) if name.startswith("refused.")}
-        names = ("events_committed", "repeats_absorbed", "conflicts", "commits_failed")
+        names = ("events_committed", "repeats_absorbed", "heartbeats_repeated", "conflicts", "commits_failed")
         classes = ("forged_refused", "foreign_refused", "malformed_refused")
         return {**{name: counts[name] for name in (*names, *classes)}, "refused": refused}
 
@@ -241,7 +256,14 @@ class Desk:
         """The last `limit` events in the order in which they were committed, for reports."""
         rows = self._store.rows("SELECT * FROM events ORDER BY rowid DESC LIMIT ?", limit)
         places = ("gateway", "terminal", "room", "kind", "severity", "link", "incident")
-        return [{**{name: row[name] for name in places}, **_event(row)} for row in reversed(rows)]
+        return [
+            {**{name: row[name] for name in places}, **_event(row), "source": _source(row)} for row in reversed(rows)
+        ]
+
+
+def _source(row: sqlite3.Row) -> list[int] | None:
+    """The terminal's own name for the event: its boot and its number within it."""
+    return None if row["source_boot"] is None else [row["source_boot"], row["source_number"]]
 
 
 def _event(row: sqlite3.Row) -> dict[str, Any]:

@@ -99,16 +99,14 @@ class Store:
                 self._db = _open(self.path)
             except sqlite3.Error as error:
                 failure = self._failure(error)
-                if not self.kept_aside or self.path.exists():
+                if self.path.exists():
                     raise failure from error
-                self._db = self._open_new()
+        if self._db is None:  # it was damaged and is out of the way
+            try:
+                self._db = _open(self.path)
+            except sqlite3.Error as error:
+                raise StoreError(str(error)) from error
         return self._db
-
-    def _open_new(self) -> sqlite3.Connection:
-        try:
-            return _open(self.path)
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
         """What to raise for `error`; a damaged database is put aside, so that the next use begins a new one."""
@@ -145,17 +143,22 @@ class Store:
 
     def mark(self, gateway: str, event: EventId) -> None:
         """Add `event`, which is in no interval yet, to the committed ones, merging with its neighbours."""
+        first, last = event.sequence, event.sequence
         before = self.interval(gateway, EventId(event.epoch, event.sequence - 1))
-        after = self.interval(gateway, EventId(event.epoch, event.sequence + 1))
-        first = before.first if before else event.sequence
-        if after:
-            self.run(
-                "DELETE FROM intervals WHERE gateway = ? AND epoch = ? AND first = ?", gateway, event.epoch, after.first
-            )
-        self.run(
-            "INSERT OR REPLACE INTO intervals VALUES (?, ?, ?, ?)",
-            *(gateway, event.epoch, first, after.last if after else event.sequence),
+        if before:
+            first = before.first
+        after = self.row(
+            "SELECT first, last FROM intervals WHERE gateway = ? AND epoch = ? AND first > ? ORDER BY first LIMIT 1",
+            gateway,
+            *event,
         )
+        if after and after["first"] == event.sequence + 1:
+            last = after["last"]
+            self.run(
+                "DELETE FROM intervals WHERE gateway = ? AND epoch = ? AND first = ?",
+                *(gateway, event.epoch, after["first"]),
+            )
+        self.run("INSERT OR REPLACE INTO intervals VALUES (?, ?, ?, ?)", gateway, event.epoch, first, last)
 
     def same_source(self, event: Event) -> EventId | None:
         """The stored event that came of the same event of the terminal; None also where either is in doubt."""
