@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,7 +25,10 @@ UNSETTLED_TROUBLES_MAX: Final = 10_000  # of an outage of months; life and prope
 DAMAGED_ROWS_MAX: Final = 1_000  # kept for looking at, about 400 kB
 PRUNE_EVERY_ROWS: Final = 500  # rows settled between two prunings, so that pruning costs next to nothing
 
+ASIDE_MAX: Final = 3  # damaged databases that are kept; a card that rots must not fill itself with them
+
 _INT64_MAX: Final = 2**63 - 1
+_STATE: Final = "SELECT name, crc, value FROM state NOT INDEXED"
 
 # Rows are read once, after a start or an outage, and written one by one for ever: so one index, of what waits only.
 # `settled` is 0 or 1, which SQLite stores in no bytes at all: a receipt never makes a row grow and its page split.
@@ -43,7 +46,12 @@ MIGRATIONS: Final = (
         record BLOB NOT NULL
     );
     CREATE UNIQUE INDEX unsettled ON event (epoch, sequence, severity, terminal) WHERE settled = 0;
-    CREATE TABLE state (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
+    CREATE TABLE state (
+        number INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        crc INTEGER NOT NULL,
+        value BLOB NOT NULL
+    );
     CREATE TABLE damaged (number INTEGER PRIMARY KEY, noticed_s INTEGER NOT NULL, record BLOB);
     """,
 )
@@ -123,11 +131,10 @@ class Database:
         """Of all events that wait for a receipt."""
         rows = self._connection.execute(
             "SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY unsettled WHERE settled = 0"
-        )
-        return [
-            Key(number, EventId(epoch, sequence), severity, terminal)
-            for number, epoch, sequence, severity, terminal in rows
-        ]
+        ).fetchall()
+        if any(tuple(map(type, row)) != (int, int, int, int, str) for row in rows):
+            raise Damaged("a key that is not one")
+        return [Key(row[0], EventId(*row[1:3]), *row[3:]) for row in rows]
 
     def read(self, keys: Sequence[Key]) -> tuple[list[Event], list[Key]]:
         """The events of `keys` in that order, and the keys of rows that do not decode or are not what they should."""
@@ -141,7 +148,7 @@ class Database:
                 damaged.append(key)
         return events, damaged
 
-    def set_aside(self, keys: Sequence[Key], now_s: int) -> None:
+    def move_damaged(self, keys: Sequence[Key], now_s: int) -> None:
         """Move rows that cannot be read out of the way, into the table `damaged`."""
         run = self._connection.execute
         with self._connection:
@@ -155,21 +162,24 @@ class Database:
             run("DELETE FROM damaged WHERE number <= (SELECT max(number) FROM damaged) - ?", (DAMAGED_ROWS_MAX,))
 
     def state(self) -> dict[str, bytes]:
-        """The core's state as last written."""
-        return dict(self._connection.execute("SELECT name, value FROM state"))
+        """The core's state as last written; a part that is not what was written is left out."""
+        return dict(_state(self._connection.execute(_STATE)))
 
     def size_bytes(self) -> int:
-        """Of the file and its log."""
-        return sum(os.stat(path).st_size for path in files_of(self._path) if path.exists())
+        """Of the file and its log. Raises Damaged where somebody has removed the file: what is written is lost then."""
+        try:
+            return sum(os.stat(path).st_size for path in _files(self._path)[:2])
+        except FileNotFoundError as error:
+            raise Damaged("the file has been removed") from error
 
     def _write_state(self, name: str, value: bytes | None) -> None:
         if value is None:
             self._connection.execute("DELETE FROM state WHERE name = ?", (name,))
         else:
             self._connection.execute(
-                "INSERT INTO state (name, value) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
-                (name, value),
+                "INSERT INTO state (name, crc, value) VALUES (?, ?, ?) ON CONFLICT (name)"
+                " DO UPDATE SET crc = excluded.crc, value = excluded.value WHERE value <> excluded.value",
+                (name, _state_crc(name, value), value),
             )
 
     def _settle(self, interval: Interval) -> None:
@@ -195,9 +205,22 @@ class Database:
         )
 
 
-def files_of(path: Path) -> tuple[Path, Path, Path]:
-    """The database at `path` and what SQLite puts beside it."""
+def _files(path: Path) -> tuple[Path, Path, Path]:
+    """The database at `path` and what SQLite may put beside it."""
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
+def set_aside(path: Path, kept: Path) -> None:
+    """Rename the database at `path`, with what is beside it, to `kept`; the oldest of those kept before are removed."""
+    for old, new in zip(_files(path), _files(kept), strict=True):
+        if old.exists():
+            old.replace(new)
+    before = sorted(
+        one for one in path.parent.glob(f"{path.name}.corrupt-*") if one.suffix[-4:] not in ("-wal", "-shm")
+    )
+    for gone in before[:-ASIDE_MAX]:
+        for one in _files(gone):
+            one.unlink(missing_ok=True)
 
 
 def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
@@ -207,18 +230,13 @@ def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
     """
     events: dict[EventId, Event] = {}
     state: dict[str, bytes | None] = {}
-    try:
-        connection = _connect(path)
-    except sqlite3.Error:
-        return events, state
-    for order in ("ASC", "DESC"):
-        for row in _readable(connection, f"SELECT crc, record FROM event WHERE +settled = 0 ORDER BY number {order}"):
-            if (event := _event(*row)) is not None:
-                events[event.id] = event
-    for name, value in _readable(connection, "SELECT name, value FROM state NOT INDEXED"):
-        if isinstance(name, str) and isinstance(value, bytes):
-            state[name] = value
-    connection.close()
+    if path.exists():
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(path)) as connection:
+            for order in ("ASC", "DESC"):
+                query = f"SELECT crc, record FROM event NOT INDEXED WHERE settled = 0 ORDER BY number {order}"
+                found = (_event(*row) for row in _readable(connection, query))
+                events.update((event.id, event) for event in found if event is not None)
+            state.update(_state(_readable(connection, _STATE)))
     return dict(sorted(events.items())), state
 
 
@@ -227,8 +245,18 @@ def _readable(connection: sqlite3.Connection, query: str) -> list[tuple[object, 
     rows: list[tuple[object, ...]] = []
     with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
         for row in connection.execute(query):
-            rows.append(row)  # noqa: PERF402 - one by one, so that those before a bad one stay
+            rows.append(row)
     return rows
+
+
+def _state(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, bytes]]:
+    for name, crc, value in rows:
+        if isinstance(name, str) and isinstance(value, bytes) and _state_crc(name, value) == crc:
+            yield name, value
+
+
+def _state_crc(name: str, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(name.encode()))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

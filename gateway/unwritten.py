@@ -1,0 +1,70 @@
+"""What waits to be written to the outbox in one transaction, within bounds, while the disk is busy or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocol.record import Event, EventId, Interval
+from protocol.words import SEVERITIES
+
+EVENTS_MAX: Final = 4_096  # in memory while the disk fails, about 4 MB; then the oldest trouble is dropped first
+INTERVALS_MAX: Final = 4_096  # receipts in memory while the disk fails; a lost one costs one more transmission
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """Pure. Times are mono ms."""
+
+    events: dict[EventId, Event] = field(default_factory=dict)
+    state: dict[str, bytes | None] = field(default_factory=dict)
+    settled: list[Interval] = field(default_factory=list)
+    since_ms: int | None = None  # when the oldest commit in it was asked for
+    lazy_ms: int | None = None  # when the rest of it must be written too
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.state or self.settled)
+
+    def commit(self, events: Sequence[Event], state: Mapping[str, bytes | None], now_ms: int) -> int:
+        """Take what is to be written at once; how many events were dropped to keep within bounds."""
+        self.since_ms = earlier(self.since_ms, now_ms)
+        self.events.update((event.id, event) for event in events)
+        self.state.update(state)
+        return self._bound()
+
+    def settle(self, intervals: Sequence[Interval]) -> None:
+        """The centre has these events: those that are not written need not be any more."""
+        self.settled.extend(intervals)
+        del self.settled[:-INTERVALS_MAX]
+        for event_id in [one for one in self.events if any(i.__contains__(one) for i in intervals)]:
+            del self.events[event_id]
+
+    def by(self, due_ms: int) -> None:
+        """Write it by then at the latest."""
+        self.lazy_ms = earlier(self.lazy_ms, due_ms)
+
+    def put_before(self, older: Unwritten) -> int:
+        """Take back `older`, which could not be written; how many events were dropped to keep within bounds."""
+        settled, self.settled = self.settled, older.settled
+        self.events = older.events | self.events
+        self.state = older.state | self.state
+        self.since_ms = earlier(older.since_ms, self.since_ms)
+        self.lazy_ms = earlier(older.lazy_ms, self.lazy_ms)
+        self.settle(settled)
+        return self._bound()
+
+    def _bound(self) -> int:
+        dropped = max(0, len(self.events) - EVENTS_MAX)
+        for _ in range(dropped):
+            del self.events[self._least()]
+        return dropped
+
+    def _least(self) -> EventId:
+        """What can best be spared: the oldest trouble, or property where there is none, or life."""
+        return max(self.events.values(), key=lambda event: SEVERITIES.index(event.severity)).id  # of equals the first
+
+
+def earlier(one: int | None, other: int | None) -> int | None:
+    """The earlier of two moments, of which either may be none."""
+    return min((ms for ms in (one, other) if ms is not None), default=None)
