@@ -46,7 +46,7 @@ max_connections: {connections}
 # A message is on the disk before it is acknowledged (the default syncs every two minutes).
 # 消息先落盘再确认(默认两分钟才同步一次)。
 jetstream {{
-    store_dir: "jetstream"
+    store_dir: "."  # it makes the folder jetstream there
     sync_interval: always
     max_file_store: {store}GB
     max_memory_store: {memory}MB
@@ -107,14 +107,14 @@ acl_file acl
 # mosquitto 2 has no store that syncs each message; this is the nearest: written after every change, within a second.
 # mosquitto 2 无法逐条同步落盘;以下设置最接近:每次变化后一秒内写盘。
 persistence true
-persistence_location mosquitto/
+persistence_location mosquitto
 autosave_on_changes true
 autosave_interval 1
 
 # No limit on what waits for the centre: its default of 1000 would drop alarms silently.
 # 不限制等待中心的消息数:默认 1000 条会悄悄丢弃报警。
 max_queued_messages 0
-message_size_limit {payload}
+max_packet_size {payload}
 max_connections {connections}
 """
 
