@@ -29,6 +29,10 @@ class Queue:
     def __len__(self) -> int:
         return len(self._events)
 
+    def numbers(self) -> list[int]:
+        """Of the events held, in order."""
+        return [held.number for held in self._events]
+
     def add(self, kind: int, phase: int, value: int, now: int) -> int:
         """The number of the new event, which counts from 1."""
         self._number += 1

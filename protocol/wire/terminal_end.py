@@ -75,8 +75,12 @@ class TerminalEnd:
         self._value = clamp(value, messages.I32_MIN, messages.I32_MAX)
 
     def pending(self) -> int:
-        """Events not yet acknowledged."""
+        """How many events are not yet acknowledged."""
         return len(self._queue)
+
+    def held(self) -> list[int]:
+        """Their numbers, in order; one that has gone was acknowledged or had to make room."""
+        return self._queue.numbers()
 
     def online(self) -> bool:
         """Whether there is a session that the gateway has not been found to have lost."""
