@@ -97,12 +97,12 @@ def _write_synced(folder: Path, epoch: int) -> None:
 
 
 def boot_id() -> int:
-    """A number of 64 bits for this boot of the machine; where the kernel gives none, one for this process, so that
+    """A number of 63 bits (what a record carries) for this boot of the machine; where the kernel gives none, one for this process, so that
     nothing measured in another process is taken to be of the same boot."""
     try:
-        return uuid.UUID(BOOT_ID.read_text().strip()).int >> 64
+        return uuid.UUID(BOOT_ID.read_text().strip()).int >> 65
     except (OSError, ValueError):
-        return secrets.randbits(64)
+        return secrets.randbits(63)
 
 
 def load_signing_key(path: Path, kid: bytes) -> tuple[SigningKey, Told | None]:
