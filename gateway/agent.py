@@ -84,7 +84,7 @@ class Agent:
         self._started_ms = self._beat_ms = clock.now().mono_ms
         self._storage = StorageWatch()
         self._path_lost = False
-        self._more_on_disk = False
+        self._loading = False
         self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
             Ask: self._on_ask,
             BridgeState: self._on_bridge,
@@ -140,9 +140,9 @@ class Agent:
         self._delivery.transmit(now)
         if now.mono_ms >= self._beat_ms:
             self._beat(now)
-        if self._more_on_disk and self._delivery.room() >= LOAD_ROWS:
-            self._more_on_disk = False
-            self._outbox.load(LOAD_ROWS)
+        if not self._loading and (held := self._delivery.wanting(LOAD_ROWS)) is not None:
+            self._loading = True
+            self._outbox.load(LOAD_ROWS, held)
 
     # --- what comes in ---
 
@@ -158,7 +158,8 @@ class Agent:
         return []
 
     def _on_uplink(self, message: UplinkState, now: Now) -> list[Effect]:
-        self._delivery.uplink_changed(message.name, message.up, message.detail)
+        detail = message.detail_zh if self._config.language == "zh" else message.detail
+        self._delivery.uplink_changed(message.name, message.up, detail)
         if message.up:  # at once: its answer tells the time and that the path is whole
             self._beat(now)
         return []
@@ -175,8 +176,8 @@ class Agent:
         return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals else []
 
     def _on_loaded(self, message: Loaded, now: Now) -> list[Effect]:
-        self._delivery.add(message.rows, live=False)
-        self._more_on_disk = message.more
+        self._delivery.loaded(message.rows, message.more, now)
+        self._loading = False
         return []
 
     def _on_stored(self, message: Stored, now: Now) -> list[Effect]:
@@ -198,7 +199,7 @@ class Agent:
 
     def _commit(self, effect: Commit, now: Now) -> None:
         self._outbox.commit(effect.events, effect.state)
-        self._delivery.add(effect.events, live=True)
+        self._delivery.add(effect.events)
         for event in effect.events:
             self._journal.note("raised", **_shown(event))
 
@@ -241,7 +242,7 @@ class Agent:
     def status(self, now: Now) -> dict[str, Any]:
         """The design's status contract, as one JSON-able object."""
         oldest_ms = self._delivery.oldest_ms()
-        counters = self.counters + self._home.counters + self._delivery.counters + self._outbox.counters
+        counters = self.counters + self._home.counters + self._delivery.all_counters() + self._outbox.counters
         for bridge in self.bridges:
             counters += bridge.all_counters()
         return {
@@ -285,6 +286,7 @@ def _shown(event: Event) -> dict[str, Any]:
         "severity": event.severity,
         "terminal": event.terminal,
         "room": event.room,
+        "source": None if event.source is None else list(event.source),
         "raised_ms": event.time.wall_ms,
         "evidence": dict(event.evidence),
         "flags": list(event.flags),

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.home.roster import SILENCE_S_MAX, TERMINALS_MAX
 from protocol.table import ID, Table
 from protocol.words import KINDS, TROUBLE, Told
 
 CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
-TERMINALS_MAX: Final = 250  # on one gateway; a home has six, a small nursing home fifty
-SILENCE_S_DEFAULT: Final = 200  # three heartbeats of 60 s and some; the design's limit for the native link is 300
 TERMINAL_KINDS: Final = tuple(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE)
 
 
@@ -103,6 +102,10 @@ def load(path: Path) -> Config:
         socket=folder / _status_socket(top.table("status", {})),
     )
     top.finish()
+    if any(terminal.id == config.gateway for terminal in config.terminals):
+        raise Told(
+            f"{path}: a terminal has the gateway's id {config.gateway}", f"{path}:有终端与网关同名 {config.gateway}"
+        )
     return config
 
 
@@ -177,7 +180,7 @@ def _terminal(row: Table, bridges: set[str]) -> TerminalConfig:
         bridge=row.choice("bridge", sorted(bridges)),
         address=row.number("address", 1, 2**32 - 1),
         key=bytes.fromhex(key),
-        silence_s_max=row.number("silence_s_max", 10, 7200, SILENCE_S_DEFAULT),
+        silence_s_max=row.number("silence_s_max", 10, 7200, SILENCE_S_MAX),
     )
     row.finish()
     return terminal

@@ -20,7 +20,6 @@ HEARTBEATS_ECHOED_MAX: Final = 8  # heartbeats whose answer may still come; an o
 class Uplink(Protocol):
     """A way to a centre, run by a thread of its own."""
 
-    name: str
     counters: Counter[str]
 
     def start(self) -> None: ...
@@ -35,18 +34,18 @@ class Delivery:
         self,
         gateway: str,
         boot: int,
-        uplinks: Sequence[Uplink],
+        uplinks: Mapping[str, Uplink],
         signing: envelope.SigningKey,
         centre: envelope.VerifyingKey,
         journal: Journal,
     ):
         self.counters: Counter[str] = Counter()
-        self.up: dict[str, bool] = {uplink.name: False for uplink in uplinks}
-        self.details: dict[str, str] = {uplink.name: "" for uplink in uplinks}
+        self.up: dict[str, bool] = dict.fromkeys(uplinks, False)
+        self.details: dict[str, str] = dict.fromkeys(uplinks, "")
         self._gateway = gateway
         self._boot = boot
-        self._uplinks = tuple(uplinks)
-        self._sendings = {uplink.name: Sending() for uplink in uplinks}
+        self._uplinks = dict(uplinks)
+        self._sendings = {name: Sending() for name in uplinks}
         self._signing = signing
         self._centre: Mapping[bytes, envelope.VerifyingKey] = {CENTRE_KID: centre}
         self._journal = journal
@@ -54,20 +53,29 @@ class Delivery:
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
         self._receipt_ms: int | None = None
 
-    def add(self, events: Sequence[Event], live: bool) -> None:
+    def add(self, events: Sequence[Event]) -> None:
+        """These happened just now."""
         for sending in self._sendings.values():
             for event in events:
-                sending.add(event, live)
+                sending.add(event, live=True)
+
+    def loaded(self, events: Sequence[Event], more: Mapping[str, EventId], now: Now) -> None:
+        """What the outbox brought, and the first event of each terminal that still waits there."""
+        for sending in self._sendings.values():
+            sending.loaded(events, more, now.mono_ms)
+
+    def wanting(self, count: int) -> frozenset[EventId] | None:
+        """What is here already, where the outbox holds more and there is room for `count`; else None."""
+        wanting = [sending for sending in self._sendings.values() if sending.behind() and sending.room() >= count]
+        return frozenset.intersection(*(sending.held() for sending in wanting)) if wanting else None
 
     def transmit(self, now: Now) -> None:
         """Send everything that is due on every uplink that is up."""
-        for uplink in self._uplinks:
-            if not self.up[uplink.name]:
-                continue
-            for event, attempt in self._sendings[uplink.name].ready(now.mono_ms):
+        for name, uplink in self._up():
+            for event, attempt in self._sendings[name].ready(now.mono_ms):
                 data = event.to_record(attempt, self._age_ms(event, now))
                 if uplink.send(topic.ALARM, envelope.seal(data, self._signing, topic.context(topic.ALARM))):
-                    self._journal.note("sent", id=str(event.id), attempt=attempt, uplink=uplink.name)
+                    self._journal.note("sent", id=str(event.id), attempt=attempt, uplink=name)
 
     def beat(self, now: Now, version: str, uptime_s: int, terminals: int, silent: int) -> None:
         """Send a heartbeat on every uplink that is up."""
@@ -88,9 +96,8 @@ class Delivery:
         self._heartbeats_ms[self._heartbeat] = now.mono_ms
         while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
             del self._heartbeats_ms[next(iter(self._heartbeats_ms))]
-        for uplink in self._uplinks:
-            if self.up[uplink.name]:
-                uplink.send(topic.HEARTBEAT, data)
+        for _, uplink in self._up():
+            uplink.send(topic.HEARTBEAT, data)
 
     def uplink_changed(self, name: str, up: bool, detail: str) -> None:
         self.up[name] = up
@@ -125,10 +132,6 @@ class Delivery:
         """Mono ms at which the path to the centre counts as lost, if no receipt comes before."""
         return (self._receipt_ms or started_ms) + PATH_LOST_MS
 
-    def room(self) -> int:
-        """How many more events may be added from the outbox."""
-        return min((sending.room() for sending in self._sendings.values()), default=0)
-
     def unsettled(self) -> int:
         return max((sending.waiting() for sending in self._sendings.values()), default=0)
 
@@ -139,12 +142,18 @@ class Delivery:
 
     def deadline(self) -> int | None:
         """When `transmit` has something to do next, if nothing comes in (mono ms)."""
-        due = [
-            ms
-            for uplink in self._uplinks
-            if self.up[uplink.name] and (ms := self._sendings[uplink.name].deadline()) is not None
-        ]
+        due = [ms for name, _ in self._up() if (ms := self._sendings[name].deadline()) is not None]
         return min(due, default=None)
+
+    def all_counters(self) -> Counter[str]:
+        """What was refused here, and what each uplink dropped with its name in front."""
+        counters = Counter(self.counters)
+        for name, uplink in self._uplinks.items():
+            counters.update({f"{name}.{reason}": count for reason, count in uplink.counters.items()})
+        return counters
+
+    def _up(self) -> list[tuple[str, Uplink]]:
+        return [(name, uplink) for name, uplink in self._uplinks.items() if self.up[name]]
 
     def _age_ms(self, event: Event, now: Now) -> int | None:
         if event.time.boot == self._boot:

@@ -46,8 +46,8 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
             f"{path}:--clock-rate 仅用于模拟;如确为模拟,请设 simulation = true",
         )
     clock = Clock(clock_rate, config.clock_anchor_ms)
-    signing = identity.load_signing_key(config.identity, config.gateway)
-    centre = identity.load_centre_key(config.centre, CENTRE_KID)
+    signing, warning = identity.load_signing_key(config.identity, config.gateway.encode())
+    centre = identity.load_verifying_key(config.centre, CENTRE_KID)
     boot = identity.boot_id()
     epoch, unstored = identity.raise_epoch(config.data)
 
@@ -55,13 +55,20 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     inbox: queue.Queue[object] = queue.Queue(INBOX_MAX)
     _catch(inbox)
     outbox = Outbox(config.data / "outbox.db", inbox.put, clock.now)
-    outbox.start()
     outbox.load(LOAD_ROWS)
     loaded, early = _wait_for_load(inbox)
 
     roster = Roster(tuple(Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals))
-    state = loaded.state if loaded else {}
-    home = Home(config.gateway, epoch, boot, roster, state=state, unstored=unstored, now=clock.now())
+    home = Home(
+        config.gateway,
+        epoch,
+        boot,
+        roster,
+        now=clock.now(),
+        state=loaded.state if loaded else {},
+        unsettled={event.id for event in loaded.rows} if loaded else (),
+        unstored=unstored,
+    )
     uplinks = _uplinks(config, clock, inbox)
     delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)
     agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
@@ -70,8 +77,12 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     for message in ([loaded] if loaded else []) + early:
         inbox.put(message)
 
-    for part in (*agent.bridges, *uplinks, status):
+    if warning is not None:
+        journal.note("trouble", detail=warning.text(config.language))
+    parts: list[NativeBridge | MqttUplink] = [*agent.bridges, *uplinks.values()]
+    for part in parts:
         part.start()
+    status.start()
     journal.note(
         "ready",
         gateway=config.gateway,
@@ -80,7 +91,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
         start_ms=round((time.monotonic() - began_s) * 1000),
     )
     code = agent.run()
-    for part in (*agent.bridges, *uplinks):
+    for part in parts:
         part.stop()
     outbox.stop(STOP_S_MAX)
     status.close()
@@ -88,11 +99,11 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     return code
 
 
-def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[MqttUplink]:
-    return [
-        MqttUplink(
+def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> dict[str, MqttUplink]:
+    return {
+        uplink.name: MqttUplink(
             name=uplink.name,
-            brokers=list(uplink.brokers),
+            brokers=uplink.brokers,
             gateway=config.gateway,
             ca=uplink.ca,
             certificate=uplink.certificate,
@@ -101,7 +112,7 @@ def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[M
             clock_unset=lambda: clock.now().quality == "unset",
         )
         for uplink in config.uplinks
-    ]
+    }
 
 
 def _bridges(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[NativeBridge]:

@@ -1,0 +1,281 @@
+"""The demo: an evening in a simulated home, with real processes, a real broker and real harm done to them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from protocol.words import Told, Unavailable
+from sim.case import Step, TerminalSpec
+from sim.home import Home
+from sim.line import Line
+from sim.site import Site
+from sim.terminals import Played
+
+from . import tally
+from .locale import language, say
+from .timeline import HOME, TROUBLE, Timeline
+
+SEED: Final = 1
+FORGERIES: Final = 3
+ONLINE_S_MAX: Final = 30.0
+SCENE_S_MAX: Final = 60.0  # for what a scene waits for; it comes within a second or two
+CUT_S: Final = 33.0  # of the demo's clock: long enough for the resident to be told, after 30 s, to phone
+LOOK_S: Final = 0.02
+SETTLE_S: Final = 0.3  # the journals' last lines are a few ms behind the status
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 if the evening ended as it must: raised = receipted, nothing lost or doubled, forgeries refused."""
+    args = _parser().parse_args(argv)
+    console = Console(highlight=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="sixkit-") as folder:
+            return Evening(Path(folder), args.clock_rate, console).play(args.json, args.stay)
+    except Told as error:
+        console.print(error.text(language()), style="bold red", markup=False)
+        return 3 if isinstance(error, Unavailable) else 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tools/demo",
+        description=say(
+            "An evening in a simulated home: every process real, on this machine only, nothing left behind.",
+            "模拟家庭的一个傍晚:所有进程均为真实进程,仅在本机运行,不留痕迹。",
+        ),
+        epilog=say("example: ", "示例:") + "./tools/demo --json out.json --stay",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help=say("write the account to FILE", "将结果写入 FILE"))
+    parser.add_argument(
+        "--stay", action="store_true", help=say("keep the board open until Ctrl-C", "保持看板打开,直到 Ctrl-C")
+    )
+    parser.add_argument(
+        "--clock-rate",
+        type=int,
+        default=1,
+        choices=range(1, 21),
+        metavar="N",
+        help=say("N times as fast (1 to 20)", "加快 N 倍(1 到 20)"),
+    )
+    return parser
+
+
+class Evening:
+    """One evening: the home, its gateway, the broker, the centre, and those who do harm."""
+
+    def __init__(self, folder: Path, rate: int, console: Console):
+        self._console = console
+        self._rate = rate
+        self._timeline = Timeline(console)
+        terminals = (
+            TerminalSpec("button-1", "button", say("bedroom", "卧室")),
+            TerminalSpec("button-2", "button", say("bathroom", "卫生间")),
+            TerminalSpec("smoke-1", "smoke", say("kitchen", "厨房")),
+        )
+        self._site = Site(folder / "site", terminals, rate=rate)
+        now = self._mono_ms()
+        played = [Played(t.spec.id, t.spec.kind, t.address, t.key, SEED, now) for t in self._site.terminals]
+        self._home = Home(self._site.port, played, Line(SEED), self._mono_ms, rate)
+        self._replayed = 0
+
+    def play(self, out: Path | None, stay: bool) -> int:
+        with self._site:
+            self._set_up()
+            try:
+                for scene in (
+                    self._press,
+                    self._smoke,
+                    self._cut,
+                    self._kill,
+                    self._forge,
+                    self._replay,
+                    self._quiet,
+                ):
+                    scene()
+                found = self._account()
+                if stay:
+                    self._stay()
+            finally:
+                self._home.stop()
+            self._site.stop("agent")
+            self._site.stop("centre")
+        if out is not None:
+            out.write_text(json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n")
+        return 0 if found.good else 1
+
+    # --- scenes ---
+
+    def _set_up(self) -> None:
+        self._timeline.scene(
+            "The parts start: broker, centre, agent, and a home on a pty",
+            "启动:消息服务器、中心、网关程序,以及伪终端上的家",
+        )
+        for name in ("broker", "centre", "agent"):
+            self._site.start(name)
+        self._home.start()
+        self._until(lambda: self._home.online() and self._uplink_up(), ONLINE_S_MAX)
+        self._console.print(
+            say("The dispatch desk's board: ", "调度台看板:") + f"[link]{self._site.address}[/link]", style="bold"
+        )
+
+    def _press(self) -> None:
+        self._timeline.scene("The resident presses the emergency button", "老人按下紧急呼叫按钮")
+        self._do("button-1", "press", "button-1 in the bedroom is pressed", "卧室的 button-1 被按下")
+        self._until_settled("button-1")
+
+    def _smoke(self) -> None:
+        self._timeline.scene("The kitchen smoulders", "厨房阴燃")
+        self._do("smoke-1", "smouldering", "smoke creeps up in the kitchen", "厨房烟雾渐浓")
+        self._until_settled("smoke-1")
+        self._do(
+            "smoke-1",
+            "clearing",
+            "the window is opened; a minute of clean air ends the alarm",
+            "打开窗户;空气清洁一分钟后报警解除",
+        )
+
+    def _cut(self) -> None:
+        self._timeline.scene(
+            "The broker is cut off, and the button is pressed meanwhile", "消息服务器中断,此时又有人按下按钮"
+        )
+        self._harm("the broker is killed", "消息服务器被杀掉")
+        self._site.kill("broker")
+        until_ms = self._mono_ms() + int(CUT_S * 1000)
+        self._do("button-2", "press", "button-2 in the bathroom is pressed", "卫生间的 button-2 被按下")
+        self._until(lambda: self._mono_ms() >= until_ms, CUT_S + SCENE_S_MAX)
+        self._harm("the broker is started again", "消息服务器重新启动")
+        self._site.start("broker")
+        self._until_settled("button-2")
+
+    def _kill(self) -> None:
+        self._timeline.scene("The agent is killed with -9 in the middle of an alarm", "报警途中,网关程序被 kill -9")
+        before = len(self._home.promises())
+        self._do("button-1", "press", "button-1 in the bedroom is pressed", "卧室的 button-1 被按下")
+        self._until(lambda: len(self._home.promises()) > before, SCENE_S_MAX, 0.0005)
+        self._site.kill("agent")
+        self._harm("kill -9 of the agent, the moment the button is down", "按钮按下的瞬间,kill -9 网关程序")
+        self._site.start("agent")
+        self._until_settled("button-1")
+
+    def _forge(self) -> None:
+        self._timeline.scene("A thief with the gateway's connection sends forged alarms", "盗用网关连接者发送伪造报警")
+        self._harm(f"{FORGERIES} forged fire alarms are sent", f"发出 {FORGERIES} 条伪造火警")
+        self._site.forge(FORGERIES)
+        self._until(lambda: self._counters()["forged_refused"] >= FORGERIES, SCENE_S_MAX)
+
+    def _replay(self) -> None:
+        self._timeline.scene("Old frames are replayed on the terminals' wire", "在终端线路上重放旧帧")
+        before = self._link_refusals()
+        self._replayed = self._home.line.up.replay()
+        self._harm(f"{self._replayed} recorded frames are sent once more", f"将录下的 {self._replayed} 个帧再次发出")
+        self._until(lambda: self._link_refusals() - before >= self._replayed, SCENE_S_MAX)
+        self._timeline.line(
+            "gateway",
+            say(f"refused {self._link_refusals()} old frames", f"拒绝了 {self._link_refusals()} 个旧帧"),
+            "bold red",
+        )
+
+    def _quiet(self) -> None:
+        self._timeline.scene("The air in the kitchen clears", "厨房空气恢复清洁")
+        self._until(
+            lambda: any(p.phase == "restored" for p in self._home.promises()) and self._all_settled(), 2 * SCENE_S_MAX
+        )
+
+    # --- the account ---
+
+    def _account(self) -> tally.Tally:
+        alarms, promises = self._site.centre("/api/alarms"), self._home.promises()
+        rows = tally.rows(alarms)
+        raised = self._site.lines("agent", "raised")
+        own = {entry.line.fields["id"] for entry in raised if entry.line.fields["source"] is None}
+        counters = self._counters()
+        found = tally.Tally(
+            trails=tally.trails(rows, alarms, self._site.heard),
+            raised=sum(not promise.gone for promise in promises) + len(own),
+            lost=tally.lost(promises, rows),
+            duplicates=tally.duplicates(rows),
+            repeats_absorbed=counters["repeats_absorbed"],
+            forged=FORGERIES,
+            forged_refused=counters["forged_refused"],
+            replayed=self._replayed,
+            link_replays_refused=self._link_refusals(),
+            differences=tally.differences(promises, rows),
+        )
+        self._console.print()
+        self._console.print(tally.table(found.trails))
+        for good, text in tally.verdict(found):
+            self._console.print(f"[green]✓[/] {text}" if good else f"[bold red]✗ {text}[/]")
+        for difference in found.differences:
+            self._console.print("  " + difference.text(language()), style="red", markup=False)
+        return found
+
+    def _stay(self) -> None:
+        self._console.print(
+            say("The board stays open until Ctrl-C: ", "看板保持打开,Ctrl-C 结束:") + self._site.address, style="bold"
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(1)
+
+    # --- what the scenes are made of ---
+
+    def _do(self, target: str, action: str, en: str, zh: str) -> None:
+        self._timeline.line(HOME, say(en, zh), "bold")
+        self._home.do(Step(0, target, action))
+
+    def _harm(self, en: str, zh: str) -> None:
+        self._timeline.line(TROUBLE, say(en, zh), "bold red")
+
+    def _until(self, done: Callable[[], bool], most_s: float, look_s: float = LOOK_S) -> None:
+        """Tell what happens until `done`; a scene that does not end in time is shown in the account, not here."""
+        end_s = time.monotonic() + most_s
+        while not done() and time.monotonic() < end_s:
+            self._timeline.follow(self._site.heard)
+            time.sleep(look_s)
+        self._timeline.follow(self._site.heard)
+
+    def _until_settled(self, terminal: str) -> None:
+        """Until this terminal had an event to tell of, every event has its receipt, and the journals have told so."""
+        self._until(lambda: any(p.terminal == terminal for p in self._home.promises()), SCENE_S_MAX)
+        self._until(self._all_settled, SCENE_S_MAX)
+        self._until(lambda: False, SETTLE_S)
+
+    def _all_settled(self) -> bool:
+        if self._home.pending():
+            return False
+        try:
+            status: dict[str, Any] = self._site.status()
+        except Unavailable:
+            return False
+        return bool(status["outbox"]["unsettled"] == 0)
+
+    def _uplink_up(self) -> bool:
+        return any(entry.line.fields["up"] for entry in self._site.lines("agent", "uplink"))
+
+    def _counters(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._site.centre("/api/counters")
+        return found
+
+    def _link_refusals(self) -> int:
+        """Frames that the gateway's serial bridge refused as old: of this session, or of one that is over."""
+        counters = self._site.status()["counters"]
+        return int(counters.get("native.replays", 0) + counters.get("native.bad_tag", 0))
+
+    def _mono_ms(self) -> int:
+        return self._site.clock.now().mono_ms
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The demo's live timeline: journal lines of agent and centre, and what happens to them, as sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.rule import Rule
+
+from protocol.words import KINDS, PHASE_NAMES
+from sim.site import Heard
+
+from .locale import language, say
+
+HOME, GATEWAY, CENTRE, TROUBLE = "home", "gateway", "centre", "trouble"
+
+# actor: (English, Chinese, colour); the names are padded by hand: a Chinese character takes two columns
+_ACTORS: Final = {
+    HOME: ("home   ", "家中", "cyan"),
+    GATEWAY: ("gateway", "网关", "green"),
+    CENTRE: ("centre ", "中心", "magenta"),
+    TROUBLE: ("trouble", "破坏", "red"),
+}
+
+
+def kind_name(kind: str) -> str:
+    """What people call this kind, in their language."""
+    _, en, zh = KINDS.get(kind, ("", kind, kind))
+    return say(en, zh)
+
+
+def phase_name(phase: str) -> str:
+    return PHASE_NAMES[phase][1 if language() == "zh" else 0]
+
+
+class Timeline:
+    """Prints one line for each thing that a person would want to see, as it happens."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._began_s = time.monotonic()
+        self._told = 0
+
+    def scene(self, en: str, zh: str) -> None:
+        self._console.print(Rule(f"[bold]{escape(say(en, zh))}", align="left", characters="─"))
+
+    def line(self, actor: str, text: str, style: str = "") -> None:
+        name_en, name_zh, colour = _ACTORS[actor]
+        elapsed = f"{time.monotonic() - self._began_s:6.1f} s"
+        self._console.print(f"[dim]{elapsed}[/]  [{colour}]{say(name_en, name_zh)}[/]  ", end="")
+        self._console.print(escape(text), style=style, highlight=False)
+
+    def follow(self, heard: list[Heard]) -> None:
+        """Tell what has been heard since the last call."""
+        while self._told < len(heard):
+            entry = heard[self._told]
+            self._told += 1
+            if sentence := _sentence(entry.name, entry.line.what, entry.line.fields):
+                self.line(GATEWAY if entry.name == "agent" else CENTRE, *sentence)
+
+
+def _sentence(name: str, what: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The sentence for this line of a journal, with its style; None for what would only clutter the picture."""
+    found = _SENTENCES.get((name, what))
+    return found(fields) if found else None
+
+
+def _raised(fields: Mapping[str, Any]) -> tuple[str, str]:
+    marks = "".join(f" [{flag}]" for flag in fields["flags"])
+    evidence = ", ".join(f"{key} {value}" for key, value in fields["evidence"].items())
+    where = " ".join(part for part in (fields["room"], fields["terminal"]) if part)
+    text = f"{kind_name(fields['kind'])} · {phase_name(fields['phase'])} · {where}{marks}"
+    return text + (f" ({evidence})" if evidence else ""), "bold"
+
+
+def _ids(fields: Mapping[str, Any]) -> str:
+    return ", ".join(fields["ids"])
+
+
+def _sent(fields: Mapping[str, Any]) -> tuple[str, str]:
+    again = "" if fields["attempt"] == 1 else say(f" (attempt {fields['attempt']})", f"(第 {fields['attempt']} 次)")
+    return say(f"signed and sent: {fields['id']}{again}", f"已签名并发出:{fields['id']}{again}"), "dim"
+
+
+def _uplink(fields: Mapping[str, Any]) -> tuple[str, str]:
+    if fields["up"]:
+        return say("connected to the broker over TLS", "已通过 TLS 连上消息服务器"), ""
+    return say("the broker is gone; alarms wait on disk", "与消息服务器断开;报警留存在磁盘"), "yellow"
+
+
+def _incident(fields: Mapping[str, Any]) -> tuple[str, str] | None:
+    kind, number = kind_name(str(fields.get("kind", ""))), fields["id"]
+    match fields["change"]:
+        case "opened" if fields.get("severity") == "life":
+            text = say(
+                f"incident {number} on the desk: {kind}; 18 minutes to be at the door run",
+                f"工单 {number}:{kind};18 分钟到门倒计时开始",
+            )
+            return text, "bold"
+        case "opened":
+            return say(f"incident {number} on the desk: {kind}", f"工单 {number}:{kind}"), "bold"
+        case "restored":
+            return say(f"incident {number}: {kind} restored", f"工单 {number}:{kind} 已恢复"), ""
+    return None
+
+
+def _refused(fields: Mapping[str, Any]) -> tuple[str, str]:
+    count, reason = fields["count"], fields["reason"]
+    return say(f"refused {count} message(s): {reason}", f"拒收 {count} 条消息:{reason}"), "bold red"
+
+
+_SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str, str] | None]]] = {
+    ("agent", "ready"): lambda f: (
+        say(f"ready in {f['start_ms']} ms (epoch {f['epoch']})", f"{f['start_ms']} 毫秒就绪(世代 {f['epoch']})"),
+        "",
+    ),
+    ("agent", "uplink"): _uplink,
+    ("agent", "raised"): _raised,
+    ("agent", "siren"): lambda f: (
+        say(f"SIREN {f['state'].upper()}", "警号响起" if f["state"] == "on" else "警号停止"),
+        "bold",
+    ),
+    ("agent", "tell"): lambda f: (say("to the resident: ", "告知住户:") + f"“{f['text']}”", "italic"),
+    ("agent", "sent"): _sent,
+    ("agent", "committed"): lambda f: (say(f"safe on disk: {_ids(f)}", f"已写入磁盘:{_ids(f)}"), "dim"),
+    ("agent", "acknowledged"): lambda f: (
+        say(f"told {f['terminal']}: your event is safe", f"告知 {f['terminal']}:事件已安全"),
+        "dim",
+    ),
+    ("agent", "receipted"): lambda f: (
+        say(f"the centre's signed receipt: {_ids(f)}", f"收到中心签名回执:{_ids(f)}"),
+        "",
+    ),
+    ("centre", "ready"): lambda f: (say("ready", "就绪"), ""),
+    ("centre", "incident"): _incident,
+    ("centre", "repeat"): lambda f: (say(f"a repeat of {f['stored']}: absorbed", f"{f['stored']} 的重复:已并入"), ""),
+    ("centre", "refused"): _refused,
+}
