@@ -46,9 +46,11 @@ class Home:
         self._thread.start()
 
     def stop(self) -> None:
+        """Ends the thread, if it was started, and unplugs the line."""
         self._stopping = True
         self._wake()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._unplug()
         self._wake_in.close()
         self._wake_out.close()

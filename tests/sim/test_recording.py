@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_blank_wrong_and_backward_rows_are_skipped_and_counted(tmp_path: Path) -
 def test_any_cells_give_points_whose_time_rises(cells: list[tuple[str | None, str | None]]) -> None:
     points, skipped = _points(cells)
     assert len(points) + skipped == len(cells)
-    assert all(earlier < later for (earlier, _), (later, _) in zip(points, points[1:], strict=False))
+    assert all(earlier < later for (earlier, _), (later, _) in pairwise(points))
 
 
 @pytest.mark.parametrize(
