@@ -44,6 +44,7 @@ class TerminalEnd:
         self._queue = Queue()
         self._session: Session | None = None
         self._condition_bits, self._battery_pct, self._value = 0, codes.BATTERY_UNKNOWN, 0
+        self._news = False  # the conditions are not those that the last heartbeat told
         self._askable: list[bytes] = []
         self._hello = Repeat(HELLO_MS_FIRST, HELLO_MS_MOST, random)
         self._hello_count = 0
@@ -70,7 +71,9 @@ class TerminalEnd:
 
     def conditions(self, bits: int, battery_pct: int, value: int) -> None:
         """What events and heartbeats carry from now on: bits of `codes`, percent, and the sensor's value."""
-        self._condition_bits = bits & messages.U8_MAX
+        bits &= messages.U8_MAX
+        self._news = self._news or bits != self._condition_bits
+        self._condition_bits = bits
         self._battery_pct = clamp(battery_pct, 0, messages.U8_MAX)
         self._value = clamp(value, messages.I32_MIN, messages.I32_MAX)
 
@@ -106,6 +109,9 @@ class TerminalEnd:
     def poll(self, now: int) -> bytes:
         """What to write to the line now; nothing before `deadline` unless something came in or was offered."""
         out = b""
+        if self._news and self._heartbeat.at_ms is not None:
+            self._news = False
+            self._heartbeat.start(self._heartbeat.soonest(now))
         if self._event.due(now):
             out += self._send_event(now)
         if self._heartbeat.due(now):

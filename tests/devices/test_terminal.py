@@ -109,7 +109,6 @@ def test_events_made_while_the_line_is_cut_arrive_in_order_when_it_is_back() -> 
     assert min(ages) >= 60_000
 
 
-@pytest.mark.xfail(reason="the terminal's end tells changed conditions with its next event or heartbeat only")
 def test_a_change_of_conditions_is_told_at_once() -> None:
     line = Line(Smoke())
     line.run(5000)
