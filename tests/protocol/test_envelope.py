@@ -53,7 +53,7 @@ def test_what_is_sealed_opens_for_its_context(record: bytes, context: bytes) -> 
 
 
 def test_the_layout_and_what_is_signed_are_those_of_rfc_9052() -> None:
-    assert GOOD == signed(PROTECTED)
+    assert signed(PROTECTED) == GOOD
     assert GOOD.hex() == VECTOR
 
 

@@ -141,12 +141,10 @@ def test_keys_are_sorted_at_every_level(event: Event) -> None:
 @example(b"\xa1\x9f\xff\x00")
 def test_any_bytes_are_a_record_or_refused(data: bytes) -> None:
     try:
-        record = decode(data)
-    except RecordError as refused:
-        assert refused.reason
-    else:
-        SCHEMA.validate_cbor(data)
-        assert isinstance(record, Sent | Receipt | Heartbeat)
+        decode(data)
+    except RecordError:
+        return
+    SCHEMA.validate_cbor(data)
 
 
 @given(events | receipts | heartbeats, st.data())

@@ -1,0 +1,396 @@
+"""The desk makes of events the incidents that a dispatcher must see, and notices gateways that fall silent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatch.desk import (
+    ARRIVAL_MS,
+    EVENTS_SHOWN,
+    HEARTBEAT_REPEATS,
+    LOST_MS,
+    OPEN_SHOWN,
+    REPEAT_MS,
+    RESTORED_SHOWN,
+    Desk,
+    Note,
+)
+from dispatch.store import Store
+from protocol.record import Event, EventId, Heartbeat, Now, Sent, Stamp
+
+START = Now(1_790_000_000_000, 60_000)
+HOMES = {"gw-1": "House 1"}
+
+
+def later(ms: int) -> Now:
+    return Now(START.wall_ms + ms, START.mono_ms + ms)
+
+
+class Room:
+    """A desk over a database of its own, which is told of events and heartbeats as the intake would tell it."""
+
+    def __init__(self, folder: Path):
+        self.store = Store(folder / "centre.db")
+        self.desk = Desk(self.store, HOMES, START)
+        self.now = START
+
+    def at(self, ms: int) -> Room:
+        self.now = later(ms)
+        return self
+
+    def event(self, sequence: int, phase: str = "raised", alarm: int | None = None, **changes: Any) -> list[Note]:
+        """Commit an event; a raised one is its own alarm."""
+        sent = changes.pop("age_ms", 0)
+        usual = Event(
+            gateway="gw-1",
+            id=EventId(1, sequence),
+            alarm=EventId(1, sequence if alarm is None else alarm),
+            kind="smoke",
+            phase=phase,
+            severity="life",
+            link="held",
+            terminal="smoke-1",
+            room="kitchen",
+            time=Stamp.of(self.now, boot=1, age_ms=sent or 0),
+        )
+        found = replace(usual, **changes)
+        with self.store.transaction():
+            incident, notes = self.desk.place(found, found.alarm, False, self.now)
+            self.store.insert(Sent(found, 1, sent), found.alarm, False, self.now.wall_ms, incident, b"")
+        return notes
+
+    def heartbeat(self, number: int, gateway: str = "gw-1", **changes: Any) -> list[Note]:
+        usual = Heartbeat(gateway, number, Stamp.of(self.now, boot=1), "0.1.0", 5, 3, 12, 2, 1)
+        with self.store.transaction():
+            return self.desk.heard(replace(usual, **changes), self.now)
+
+    def tick(self) -> list[Note]:
+        return self.desk.tick(self.now)
+
+    def incidents(self) -> list[dict[str, Any]]:
+        return self.desk.incidents(self.now)
+
+    def phases(self) -> list[str]:
+        """Of all incidents, the oldest first."""
+        return [one["phase"] for one in sorted(self.incidents(), key=lambda one: one["id"])]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    built = Room(tmp_path)
+    yield built
+    built.store.close()
+
+
+def changes(notes: list[Note]) -> list[tuple[int, str]]:
+    return [(note["id"], note["change"]) for note in notes if note["what"] == "incident"]
+
+
+def test_a_raised_alarm_opens_an_incident(room: Room) -> None:
+    assert changes(room.event(17, evidence={"obscuration_mdb_m": 140}, flags=("unstored",))) == [(1, "opened")]
+    assert room.at(65_000).incidents() == [
+        {
+            "id": 1,
+            "gateway": "gw-1",
+            "home": "House 1",
+            "terminal": "smoke-1",
+            "room": "kitchen",
+            "kind": "smoke",
+            "severity": "life",
+            "phase": "raised",
+            "unverified": False,
+            "opened_at": "2026-09-21T14:13:20.000Z",
+            "restored_at": None,
+            "age_s": 65,
+            "arrive_by": "2026-09-21T14:31:20.000Z",
+            "remaining_s": 18 * 60 - 65,
+            "late": False,
+            "events": [
+                {
+                    "event_id": "gw-1/1-17",
+                    "phase": "raised",
+                    "raised_at": "2026-09-21T14:13:20.000Z",
+                    "committed_at": "2026-09-21T14:13:20.000Z",
+                    "latency_ms": 0,
+                    "attempts": 1,
+                    "age_ms": 0,
+                    "late": False,
+                    "evidence": {"obscuration_mdb_m": 140},
+                    "flags": ["unstored"],
+                }
+            ],
+        }
+    ]
+    assert room.desk.incident(1, room.now) == room.incidents()[0]
+    assert room.desk.incident(2, room.now) is None
+
+
+def test_updates_and_the_end_of_an_alarm_go_to_its_incident(room: Room) -> None:
+    room.event(1)
+    assert changes(room.event(2, "updated", alarm=1)) == [(1, "updated")]
+    assert changes(room.at(9000).event(3, "restored", alarm=1)) == [(1, "restored")]
+    [incident] = room.incidents()
+    assert [one["phase"] for one in incident["events"]] == ["raised", "updated", "restored"]
+    assert (incident["phase"], incident["restored_at"]) == ("restored", "2026-09-21T14:13:29.000Z")
+    assert incident["remaining_s"] is None
+
+
+def test_the_countdown_runs_from_receipt_and_past_zero(room: Room) -> None:
+    room.event(1, age_ms=5 * 60_000)
+    [incident] = room.at(ARRIVAL_MS + 30_000).incidents()
+    assert incident["remaining_s"] == -30
+    assert incident["events"][0]["latency_ms"] == 5 * 60_000
+
+
+@pytest.mark.parametrize(("kind", "severity"), [("flood", "property"), ("battery_low", "trouble")])
+def test_only_life_has_a_countdown(room: Room, kind: str, severity: str) -> None:
+    room.event(1, kind=kind, severity=severity)
+    [incident] = room.incidents()
+    assert (incident["severity"], incident["arrive_by"], incident["remaining_s"]) == (severity, None, None)
+
+
+def test_the_button_pressed_again_belongs_to_the_open_incident(room: Room) -> None:
+    room.event(1, kind="button", terminal="button-1")
+    assert changes(room.at(60_000).event(2, kind="button", terminal="button-1")) == [(1, "updated")]
+    assert room.phases() == ["updated"]
+
+
+def test_the_button_pressed_after_help_was_due_is_a_new_call(room: Room) -> None:
+    room.event(1, kind="button", terminal="button-1")
+    assert changes(room.at(REPEAT_MS + 1).event(2, kind="button", terminal="button-1")) == [(2, "opened")]
+
+
+@pytest.mark.parametrize("other", [{"terminal": "smoke-2"}, {"kind": "gas"}, {"gateway": "gw-2"}])
+def test_another_terminal_kind_or_gateway_is_another_incident(room: Room, other: dict[str, Any]) -> None:
+    room.event(1)
+    assert changes(room.event(2, **other)) == [(2, "opened")]
+
+
+def test_an_alarm_raised_again_after_its_end_is_a_new_incident(room: Room) -> None:
+    room.event(1)
+    room.event(2, "restored", alarm=1)
+    room.event(3)
+    assert room.phases() == ["restored", "raised"]
+
+
+def test_the_end_of_one_alarm_does_not_end_a_later_one_in_the_same_incident(room: Room) -> None:
+    room.event(1, flags=("unverified",))
+    room.event(2)
+    assert changes(room.event(3, "restored", alarm=1)) == [(1, "updated")]
+    assert changes(room.event(4, "restored", alarm=2)) == [(1, "restored")]
+
+
+def test_the_end_of_the_latest_alarm_ends_the_incident(room: Room) -> None:
+    """The gateway lost its memory in between: the first alarm will never be restored by its own name."""
+    room.event(1)
+    room.event(2)
+    assert changes(room.event(3, "restored", alarm=2)) == [(1, "restored")]
+
+
+def test_an_end_in_doubt_ends_nothing(room: Room) -> None:
+    room.event(1)
+    room.event(2, "restored", alarm=1, flags=("unverified",))
+    assert room.phases() == ["updated"]
+
+
+def test_an_end_whose_alarm_nobody_knows_ends_the_open_incident_of_its_terminal(room: Room) -> None:
+    room.event(5)
+    room.event(9, "restored", alarm=1)
+    assert room.phases() == ["restored"]
+
+
+def test_an_end_without_a_beginning_is_kept_until_the_beginning_comes(room: Room) -> None:
+    assert changes(room.event(2, "restored", alarm=1)) == []
+    assert changes(room.event(1)) == [(1, "opened"), (1, "restored")]
+    [incident] = room.incidents()
+    assert {one["event_id"] for one in incident["events"]} == {"gw-1/1-1", "gw-1/1-2"}
+
+
+def test_an_update_without_a_beginning_is_an_incident(room: Room) -> None:
+    room.event(2, "updated", alarm=1)
+    assert len(room.incidents()) == 1
+
+
+def test_a_test_is_no_incident(room: Room) -> None:
+    assert room.event(1, "test") == []
+    assert room.incidents() == []
+    assert [alarm["incident"] for alarm in room.desk.alarms(9)] == [None]
+
+
+def test_an_incident_stays_unverified_until_a_genuine_event_comes(room: Room) -> None:
+    room.event(1, flags=("unverified",))
+    room.event(2, "updated", alarm=1, flags=("unverified",))
+    assert [one["unverified"] for one in room.incidents()] == [True]
+    room.event(3)
+    assert [one["unverified"] for one in room.incidents()] == [False]
+    room.event(4, flags=("unverified",))
+    assert [one["unverified"] for one in room.incidents()] == [False]
+
+
+def test_an_event_that_cannot_be_stored_is_an_unverified_incident(room: Room) -> None:
+    raised = Event(
+        "gw-1", EventId(1, 1), EventId(1, 1), "gas", "raised", "life", "held", "gas-1", "", Stamp(0, 0, 0, "unset")
+    )
+    for again in (raised, raised, replace(raised, phase="restored")):
+        with room.store.transaction():
+            room.desk.doubt(again, room.now)
+    assert [(one["kind"], one["unverified"], one["events"]) for one in room.incidents()] == [("gas", True, [])]
+
+
+def test_incidents_of_life_come_first_and_the_restored_ones_last(room: Room) -> None:
+    room.event(1, kind="button", terminal="button-1")
+    room.event(2, kind="flood", severity="property", terminal="flood-1")
+    room.event(3)
+    room.event(4, kind="tamper", severity="trouble")
+    room.event(5, "restored", alarm=3)
+    room.event(6, kind="gas", terminal="gas-1")
+    assert [one["kind"] for one in room.incidents()] == ["gas", "button", "flood", "tamper", "smoke"]
+
+
+def test_what_a_view_holds_is_bounded(room: Room) -> None:
+    with room.store.transaction():
+        sql = (
+            "INSERT INTO incidents (gateway, terminal, room, kind, severity, phase, unverified, late, opened_ms,"
+            " restored_ms) VALUES ('gw-1', ?, '', 'flood', 'property', 'raised', 0, 0, 0, ?)"
+        )
+        for number in range(OPEN_SHOWN + 5):
+            room.store.run(sql, f"a-{number}", None)
+            room.store.run(sql, f"b-{number}", 1)
+    for sequence in range(EVENTS_SHOWN + 5):
+        room.event(sequence)
+    found = room.incidents()
+    assert len(found) == OPEN_SHOWN + RESTORED_SHOWN
+    assert len(found[0]["events"]) == EVENTS_SHOWN
+    assert found[0]["events"][-1]["event_id"] == f"gw-1/1-{EVENTS_SHOWN + 4}"
+
+
+def test_where_the_gateways_clock_was_not_set_the_age_tells_when(room: Room) -> None:
+    unset = Stamp(86_400_000, 5000, 1, "unset")
+    room.event(1, time=unset, age_ms=1500)
+    room.event(2, time=unset, age_ms=None, kind="gas")
+    known, unknown = room.desk.alarms(9)
+    assert (known["raised_at"], known["latency_ms"]) == ("2026-09-21T14:13:18.500Z", 1500)
+    assert (unknown["raised_at"], unknown["latency_ms"]) == (None, None)
+
+
+def test_a_time_beyond_all_dates_is_no_time(room: Room) -> None:
+    room.event(1, time=Stamp(2**63 - 1, 0, 0, "synchronised"))
+    assert room.desk.alarms(9)[0]["raised_at"] is None
+
+
+def test_alarms_are_the_last_in_the_order_of_their_commit(room: Room) -> None:
+    for sequence in (3, 1, 2):
+        room.event(sequence)
+    assert [alarm["event_id"] for alarm in room.desk.alarms(2)] == ["gw-1/1-1", "gw-1/1-2"]
+
+
+def test_a_gateway_shows_what_its_last_heartbeat_said(room: Room) -> None:
+    room.heartbeat(1)
+    room.at(30_000).heartbeat(2, unsettled=0, oldest_s=0)
+    assert room.at(35_000).desk.gateways(room.now) == [
+        {
+            "id": "gw-1",
+            "home": "House 1",
+            "last_heartbeat_at": "2026-09-21T14:13:50.000Z",
+            "silent_s": 5,
+            "state": "online",
+            "version": "0.1.0",
+            "unsettled": 0,
+            "oldest_s": 0,
+            "terminals": 2,
+            "silent": 1,
+            "clock": "synchronised",
+        }
+    ]
+
+
+def test_a_gateway_that_falls_silent_is_lost_once_and_back_with_its_next_heartbeat(room: Room) -> None:
+    room.heartbeat(1)
+    assert room.at(LOST_MS).tick() == []
+    notes = room.at(LOST_MS + 1).tick()
+    assert [note["what"] for note in notes] == ["gateway_lost", "incident"]
+    assert room.at(LOST_MS + 1000).tick() == []
+    [incident] = room.incidents()
+    assert (incident["kind"], incident["severity"], incident["remaining_s"]) == ("gateway_lost", "trouble", None)
+    assert [one["state"] for one in room.desk.gateways(room.now)] == ["lost"]
+    assert changes(room.heartbeat(2)) == [(1, "restored")]
+    assert [one["state"] for one in room.desk.gateways(room.now)] == ["online"]
+    assert room.phases() == ["restored"]
+
+
+def test_a_gateway_that_was_never_heard_is_lost_too(room: Room) -> None:
+    assert len(room.at(LOST_MS + 1).tick()) == 2
+    assert [one["state"] for one in room.desk.gateways(room.now)] == ["never"]
+
+
+def test_a_gateway_that_is_new_has_its_time_to_appear_and_one_removed_is_not_missed(room: Room) -> None:
+    room.heartbeat(1)
+    room.at(LOST_MS).desk.homes = {"gw-2": "House 2"}
+    assert room.tick() == []
+    assert room.at(2 * LOST_MS).tick() == []
+    room.at(2 * LOST_MS + 1).tick()
+    assert [(one["gateway"], one["phase"]) for one in room.incidents()] == [("gw-2", "raised")]
+    room.desk.homes = HOMES
+    room.tick()
+    assert ("gw-2", "restored") in [(one["gateway"], one["phase"]) for one in room.incidents()]
+
+
+def test_the_time_that_the_centre_was_down_is_no_silence(room: Room) -> None:
+    room.heartbeat(1)
+    room.at(10 * LOST_MS)
+    room.desk = Desk(room.store, HOMES, room.now)
+    assert room.tick() == []
+    assert len(room.at(11 * LOST_MS + 1).tick()) == 2
+
+
+@pytest.mark.parametrize("back", [0, 1, HEARTBEAT_REPEATS - 1])
+def test_a_heartbeat_played_again_is_no_sign_of_life(room: Room, back: int) -> None:
+    room.heartbeat(20_000)
+    room.at(60_000).heartbeat(20_000 - back)
+    assert len(room.at(LOST_MS + 1).tick()) == 2
+    assert room.desk.counters()["heartbeats_repeated"] == 1
+
+
+def test_a_gateway_that_began_to_count_anew_is_heard(room: Room) -> None:
+    room.heartbeat(20_000)
+    room.at(60_000).heartbeat(20_000 - HEARTBEAT_REPEATS)
+    assert room.at(LOST_MS + 1).tick() == []
+
+
+def test_a_damaged_database_is_a_trouble_of_the_centre(tmp_path: Path) -> None:
+    (tmp_path / "centre.db").write_bytes(b"garbage" * 1000)
+    room = Room(tmp_path)
+    assert [note["what"] for note in room.tick()] == ["storage_fault", "incident", "storage"]
+    assert [(one["gateway"], one["kind"]) for one in room.incidents()] == [("centre", "storage_fault")]
+    assert room.at(1000).tick() == []
+    room.store.close()
+
+
+def test_counts_of_refusals_are_written_before_long(room: Room) -> None:
+    room.store.unwritten["refused.signature"] += 3
+    room.at(9_999).tick()
+    assert room.store.unwritten
+    room.at(10_000).tick()
+    assert not room.store.unwritten
+    assert room.desk.counters()["refused"] == {"signature": 3}
+
+
+def test_a_tick_that_cannot_be_committed_says_so_and_the_next_one_tries_again(room: Room) -> None:
+    room.store.rows("PRAGMA query_only = ON")
+    assert [note["what"] for note in room.at(LOST_MS + 1).tick()] == ["storage"]
+    room.store.rows("PRAGMA query_only = OFF")
+    assert [note["what"] for note in room.tick()] == ["gateway_lost", "incident"]
+    assert room.desk.counters()["commits_failed"] == 1
+
+
+def test_views_are_json(room: Room) -> None:
+    room.heartbeat(1)
+    room.event(1, position=(399_000_000, -1), evidence={"a": -3})
+    views = [room.incidents(), room.desk.gateways(room.now), room.desk.counters(), room.desk.alarms(9)]
+    assert json.loads(json.dumps(views)) == views
