@@ -8,22 +8,20 @@ from protocol.record import Now
 
 
 class Clock:
-    """Readings of the machine's clocks, both run at `rate` from one moment on.
+    """Readings of the machine's clocks, both run `rate` times as fast.
 
-    Processes of one simulation agree on the time when they are given the same `anchor_ms` (wall clock, ms since 1970
-    UTC); 0 is the moment of making this clock.
+    The wall clock does so from `anchor_ms` on (ms since 1970 UTC; 0: the moment of making), so that the processes of
+    one simulation agree on the time.
     """
 
-    def __init__(self, rate: float = 1.0, anchor_ms: int = 0):
+    def __init__(self, rate: int = 1, anchor_ms: int = 0):
         self.rate = rate
-        self._wall_ms = anchor_ms or _wall_ms()
-        self._mono_ms = _mono_ms()
+        self._anchor_ms = anchor_ms or _wall_ms()
 
     def now(self) -> Now:
         """The time now. `mono_ms` never steps back; the centre's wall clock is taken to be synchronised."""
-        wall_ms = self._wall_ms + (_wall_ms() - self._wall_ms) * self.rate
-        mono_ms = self._mono_ms + (_mono_ms() - self._mono_ms) * self.rate
-        return Now(int(wall_ms), int(mono_ms))
+        wall_ms = self._anchor_ms + (_wall_ms() - self._anchor_ms) * self.rate
+        return Now(wall_ms, _mono_ms() * self.rate)
 
 
 def _wall_ms() -> int:

@@ -37,6 +37,7 @@ class Inbox:
         self._messages: deque[Message] = deque()
         self._asks: deque[Asked] = deque()
         self._news = threading.Condition()
+        self._closed = False
 
     def put(self, topic: str, payload: bytes) -> None:
         """Add a message, or drop and count it where too many wait: the oldest have waited longest. Any thread."""
@@ -60,14 +61,16 @@ class Inbox:
                 self._news.notify()
         return future
 
-    def wake(self) -> None:
+    def close(self) -> None:
+        """From now on `take` waits no more. Any thread."""
         with self._news:
+            self._closed = True
             self._news.notify()
 
     def take(self, wait_s: float) -> tuple[list[Message], list[Asked]]:
         """At most a batch of messages, and all questions; neither after `wait_s`."""
         with self._news:
-            if not self._messages and not self._asks:
+            if not (self._messages or self._asks or self._closed):
                 self._news.wait(wait_s)
             messages = [self._messages.popleft() for _ in range(min(BATCH_MAX, len(self._messages)))]
             asks, self._asks = list(self._asks), deque()
@@ -103,7 +106,7 @@ class Core(threading.Thread):
     def stop(self, within_s: float) -> bool:
         """Commit what waits, give the database up and end; whether that was done in time."""
         self._stopping.set()
-        self.inbox.wake()
+        self.inbox.close()
         self.join(within_s)
         return not self.is_alive()
 

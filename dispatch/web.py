@@ -60,7 +60,7 @@ class Condition(NamedTuple):
     """What is known of the centre without asking its database."""
 
     broker: bool  # connected
-    rate: float  # of the centre's clock
+    rate: int  # of the centre's clock
     counters: Mapping[str, int]
 
 
