@@ -23,7 +23,7 @@ from sim.terminals import Played
 
 from . import tally
 from .locale import language, say
-from .timeline import HOME, TROUBLE, Timeline
+from .timeline import GATEWAY, HOME, TROUBLE, Timeline
 
 SEED: Final = 1
 FORGERIES: Final = 3
@@ -181,11 +181,8 @@ class Evening:
         self._replayed = self._home.line.up.replay()
         self._harm(f"{self._replayed} recorded frames are sent once more", f"将录下的 {self._replayed} 个帧再次发出")
         self._until(lambda: self._link_refusals() - before >= self._replayed, SCENE_S_MAX)
-        self._timeline.line(
-            "gateway",
-            say(f"refused {self._link_refusals()} old frames", f"拒绝了 {self._link_refusals()} 个旧帧"),
-            "bold red",
-        )
+        refused = self._link_refusals() - before
+        self._timeline.line(GATEWAY, say(f"refused {refused} old frames", f"拒绝了 {refused} 个旧帧"), "bold red")
 
     def _quiet(self) -> None:
         self._timeline.scene("The air in the kitchen clears", "厨房空气恢复清洁")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from protocol.words import UNVERIFIED, Told
@@ -15,7 +16,7 @@ from sim.site import Heard
 from sim.terminals import Promise
 
 from .locale import say
-from .timeline import kind_name, phase_name
+from .timeline import kind_name, phase_name, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,8 @@ def differences(promises: Sequence[Promise], rows: Sequence[Row]) -> list[Told]:
 
 def table(found: Sequence[Trail]) -> Table:
     """The trails for a person: the first column a time of day, the stations as ms after it."""
-    shown = Table(title=say("Every event, from the wire to the desk and back", "每个事件:从线路到调度台再返回"))
+    title = say("Every event, from the wire to the desk and back", "每个事件:从线路到调度台再返回")
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(say("event", "事件"))
     shown.add_column(say("what", "内容"))
     shown.add_column(say("terminal", "终端"))
@@ -211,7 +213,7 @@ def table(found: Sequence[Trail]) -> Table:
         shown.add_column(say(en, zh), justify="right")
     for trail in found:
         shown.add_row(
-            trail.event_id,
+            short(trail.event_id),
             f"{kind_name(trail.kind)} {phase_name(trail.phase)}",
             trail.terminal,
             datetime.fromtimestamp(trail.raised_ms / 1000).strftime("%H:%M:%S"),
@@ -258,4 +260,4 @@ def _after(raised_ms: int, at_ms: int | None) -> str:
     if at_ms is None:
         return "-"
     ms = max(0, at_ms - raised_ms)
-    return f"+{ms} ms" if ms < 10_000 else f"+{ms / 1000:.1f} s"
+    return f"+{ms}ms" if ms < 10_000 else f"+{ms / 1000:.1f}s"

@@ -32,6 +32,12 @@ def kind_name(kind: str) -> str:
     return say(en, zh)
 
 
+def short(event_id: str) -> str:
+    """An event id for a narrow screen: the last digits of its epoch, and its sequence."""
+    epoch, _, sequence = event_id.partition("-")
+    return f"{epoch[-4:]}-{sequence}"
+
+
 def phase_name(phase: str) -> str:
     return PHASE_NAMES[phase][1 if language() == "zh" else 0]
 
@@ -43,6 +49,7 @@ class Timeline:
         self._console = console
         self._began_s = time.monotonic()
         self._told = 0
+        self._up: bool | None = None  # the uplink, as last told
 
     def scene(self, en: str, zh: str) -> None:
         self._console.print(Rule(f"[bold]{escape(say(en, zh))}", align="left", characters="─"))
@@ -58,6 +65,10 @@ class Timeline:
         while self._told < len(heard):
             entry = heard[self._told]
             self._told += 1
+            if entry.line.what == "uplink":
+                before, self._up = self._up, entry.line.fields["up"]
+                if before == self._up:
+                    continue  # down for another reason: no news for a spectator
             if sentence := _sentence(entry.name, entry.line.what, entry.line.fields):
                 self.line(GATEWAY if entry.name == "agent" else CENTRE, *sentence)
 
@@ -77,12 +88,13 @@ def _raised(fields: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _ids(fields: Mapping[str, Any]) -> str:
-    return ", ".join(fields["ids"])
+    return ", ".join(short(event_id) for event_id in fields["ids"])
 
 
 def _sent(fields: Mapping[str, Any]) -> tuple[str, str]:
     again = "" if fields["attempt"] == 1 else say(f" (attempt {fields['attempt']})", f"(第 {fields['attempt']} 次)")
-    return say(f"signed and sent: {fields['id']}{again}", f"已签名并发出:{fields['id']}{again}"), "dim"
+    text = f"{short(fields['id'])}{again}"
+    return say(f"signed and sent: {text}", f"已签名并发出:{text}"), "dim"
 
 
 def _uplink(fields: Mapping[str, Any]) -> tuple[str, str]:
@@ -136,6 +148,9 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str,
     ),
     ("centre", "ready"): lambda f: (say("ready", "就绪"), ""),
     ("centre", "incident"): _incident,
-    ("centre", "repeat"): lambda f: (say(f"a repeat of {f['stored']}: absorbed", f"{f['stored']} 的重复:已并入"), ""),
+    ("centre", "repeat"): lambda f: (
+        say(f"a repeat of {short(f['stored'])}: absorbed", f"{short(f['stored'])} 的重复:已并入"),
+        "",
+    ),
     ("centre", "refused"): _refused,
 }
