@@ -129,14 +129,16 @@ class _Link:
         self._received = received
         self.client.connect_timeout = CONNECT_S_MAX
         self.client.max_queued_messages_set(RECEIPTS_QUEUED_MAX)
-        self.client.on_connect = self._on_connect
-        self.client.on_subscribe = self._on_subscribe
-        self.client.on_disconnect = self._on_disconnect
-        self.client.on_message = self._on_message
-        self.client.on_socket_open = _without_delay
-        # With this hook a publish only wakes the turning thread. Without it, it would write to the TLS socket from
-        # its own thread at the same time.
-        self.client.on_socket_register_write = _nothing
+        self._hook(self._on_connect, self._on_subscribe, self._on_disconnect, self._on_message, _nothing)
+
+    def _hook(self, connect: Any, subscribe: Any, disconnect: Any, message: Any, register_write: Any) -> None:
+        self.client.on_connect = connect
+        self.client.on_subscribe = subscribe
+        self.client.on_disconnect = disconnect
+        self.client.on_message = message
+        # With this one a publish only wakes the turning thread. Without it, it would write to the TLS socket from its
+        # own thread at the same time.
+        self.client.on_socket_register_write = register_write
 
     def connect(self, context: ssl.SSLContext, host: str, port: int) -> None:
         self.client.tls_set_context(context)
@@ -155,6 +157,7 @@ class _Link:
             self.client.loop(_TURN_S)
         except Exception:  # noqa: BLE001  it is gone either way
             pass
+        self._hook(None, None, None, None, None)  # else client and link keep each other, and the client its sockets
 
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
