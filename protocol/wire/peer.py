@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 ASK_MS_MIN = 200  # between two that we send to one terminal: a forger's noise can cause no more
 WELCOME_MS_MIN = 100  # between two for one hello; a terminal repeats it after 200 at the soonest
-HELLO_MS_MIN = 50  # between hellos of other boots than the current; a candidate so lives >= 150 ms in a flood
+SEEN_MAX = 64  # hellos; somebody who records the line gets one with each restart of a terminal or of ours
+HELLO_MS_MIN = 50  # between hellos seen before: a flood of replays leaves a candidate 150 ms, a welcome takes 20
 CANDIDATES_MAX = 4  # an old hello, replayed, cannot push out a terminal's own before its first message
 CONFIRMED_MAX = 2  # the current session, and the one before it for messages still on their way
 BOOTS_MAX = 8  # whose delivered events are known, so that their replays raise no doubt
@@ -53,6 +54,7 @@ class Peer:
         self._confirmed: list[Offer] = []  # the last is the current one
         self._candidates: list[Offer] = []  # oldest first
         self._boots: list[Boot] = []
+        self._seen: list[bytes] = []  # nonces of hellos
         self._hello_ms: int | None = None
         self._ask: bytes | None = None
         self._ask_ms: int | None = None
@@ -140,19 +142,20 @@ class Peer:
             offer.welcome_due = True
 
     def _acceptable(self, message: "Message", now: int) -> bool:
-        """Hellos of one boot count up; those of another boot than the current may be replays and are rationed."""
-        boot = message.fields[1]
+        """Hellos of one boot count up; one that was seen before and led to nothing may be a replay: rationed."""
+        nonce, boot = message.fields[:2]
         known = [offer.hello_count for offer in self._candidates if offer.boot == boot]
         known += [entry.hello for entry in self._boots if entry.boot == boot]
         if known and message.counter <= max(known):
             self._count("replays")
             return False
-        if self._confirmed and self._confirmed[-1].boot == boot:
-            return True
-        if self._hello_ms is not None and now - self._hello_ms < HELLO_MS_MIN:
+        if nonce not in self._seen:
+            keep(self._seen, nonce, SEEN_MAX)
+        elif self._hello_ms is not None and now - self._hello_ms < HELLO_MS_MIN:
             self._count("hellos_limited")
             return False
-        self._hello_ms = now
+        else:
+            self._hello_ms = now
         return True
 
     def _offer_of(self, message: "Message") -> Offer | None:
