@@ -19,7 +19,8 @@ COUNTERS_WRITTEN_MS: Final = 10_000  # how long counts of refusals wait for a co
 HEARTBEAT_REPEATS: Final = 10_000  # numbers up to the last that are no news: three days of heartbeats
 OPEN_SHOWN: Final = 500  # incidents in a view: those of life first, and the latest first
 RESTORED_SHOWN: Final = 100  # and of those that are over, the latest
-EVENTS_SHOWN: Final = 100  # of one incident, the latest
+EVENTS_LISTED: Final = 10  # the latest of each incident, in a view of all: it is made for each change
+EVENTS_SHOWN: Final = 100  # and in a view of one incident
 _SHOWN: Final = ("version", "unsettled", "oldest_s", "terminals", "silent")  # of a heartbeat
 _CENTRE: Final = "centre"  # stands for gateway and terminal in the centre's own troubles
 
@@ -195,18 +196,18 @@ class Desk:
         rows += self._store.rows(
             "SELECT * FROM incidents WHERE restored_ms IS NOT NULL ORDER BY id DESC LIMIT ?", RESTORED_SHOWN
         )
-        return [self._incident(row, now) for row in rows]
+        return [self._incident(row, EVENTS_LISTED, now) for row in rows]
 
     def incident(self, number: int, now: Now) -> dict[str, Any] | None:
         """One incident, or None where there is none of that number."""
         row = self._store.row("SELECT * FROM incidents WHERE id = ?", number)
-        return self._incident(row, now) if row else None
+        return self._incident(row, EVENTS_SHOWN, now) if row else None
 
-    def _incident(self, row: sqlite3.Row, now: Now) -> dict[str, Any]:
+    def _incident(self, row: sqlite3.Row, events_max: int, now: Now) -> dict[str, Any]:
         arrive_ms = row["opened_ms"] + ARRIVAL_MS if row["severity"] == LIFE else None
         counting = arrive_ms is not None and row["restored_ms"] is None
         events = self._store.rows(
-            "SELECT * FROM events WHERE incident = ? ORDER BY rowid DESC LIMIT ?", row["id"], EVENTS_SHOWN
+            "SELECT * FROM events WHERE incident = ? ORDER BY rowid DESC LIMIT ?", row["id"], events_max
         )
         return {
             "id": row["id"],

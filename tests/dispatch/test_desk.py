@@ -12,6 +12,7 @@ import pytest
 
 from dispatch.desk import (
     ARRIVAL_MS,
+    EVENTS_LISTED,
     EVENTS_SHOWN,
     HEARTBEAT_REPEATS,
     LOST_MS,
@@ -266,8 +267,11 @@ def test_what_a_view_holds_is_bounded(room: Room) -> None:
         room.event(sequence)
     found = room.incidents()
     assert len(found) == OPEN_SHOWN + RESTORED_SHOWN
-    assert len(found[0]["events"]) == EVENTS_SHOWN
-    assert found[0]["events"][-1]["event_id"] == f"gw-1/1-{EVENTS_SHOWN + 4}"
+    latest = [f"gw-1/1-{sequence}" for sequence in range(EVENTS_SHOWN + 5)]
+    assert [one["event_id"] for one in found[0]["events"]] == latest[-EVENTS_LISTED:]
+    alone = room.desk.incident(found[0]["id"], room.now)
+    assert alone is not None
+    assert [one["event_id"] for one in alone["events"]] == latest[-EVENTS_SHOWN:]
 
 
 def test_where_the_gateways_clock_was_not_set_the_age_tells_when(room: Room) -> None:
