@@ -107,8 +107,9 @@ class Sending:
     def settle(self, intervals: Sequence[Interval]) -> list[EventId]:
         """The centre has these: let go of them. What was here of them, in order."""
         settled = sorted(one for one in self._held if any(i.__contains__(one) for i in intervals))
-        for terminal in {self._held[one].event.terminal for one in settled}:
-            self._drop(terminal, {one for one in settled if self._held[one].event.terminal == terminal})
+        terminals = {one: self._held[one].event.terminal for one in settled}
+        for terminal in set(terminals.values()):
+            self._drop(terminal, {one for one in settled if terminals[one] == terminal})
         return settled
 
     def lost(self) -> None:

@@ -208,6 +208,7 @@ class Evening:
             forged_refused=counters["forged_refused"],
             replayed=self._replayed,
             link_replays_refused=self._link_refusals(),
+            errors=len(self._site.lines("agent", "error")),
             differences=tally.differences(promises, rows),
         )
         self._console.print()

@@ -61,6 +61,7 @@ class Tally:
     forged_refused: int
     replayed: int
     link_replays_refused: int
+    errors: int  # faults in the agent's own program that it survived
     differences: Sequence[Told]
 
     @property
@@ -75,6 +76,7 @@ class Tally:
             and self.lost == self.duplicates == 0
             and self.forged == self.forged_refused > 0
             and self.link_replays_refused >= self.replayed > 0
+            and self.errors == 0
             and not self.differences
         )
 
@@ -89,6 +91,7 @@ class Tally:
             "repeats_absorbed": self.repeats_absorbed,
             "forged_refused": self.forged_refused,
             "link_replays_refused": self.link_replays_refused,
+            "errors": self.errors,
         }
 
 
@@ -253,6 +256,7 @@ def verdict(found: Tally) -> list[tuple[bool, str]]:
                 f"拒绝旧帧 {found.link_replays_refused},重放 {found.replayed}",
             ),
         ),
+        (found.errors == 0, say(f"errors in the program {found.errors}", f"程序错误 {found.errors}")),
     ]
 
 

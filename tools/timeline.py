@@ -124,6 +124,10 @@ def _refused(fields: Mapping[str, Any]) -> tuple[str, str]:
     return say(f"refused {count} message(s): {reason}", f"拒收 {count} 条消息:{reason}"), "bold red"
 
 
+def _error(fields: Mapping[str, Any]) -> tuple[str, str]:
+    return say("AN ERROR IN THE PROGRAM: ", "程序出错:") + fields["trace"], "bold red"
+
+
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str, str] | None]]] = {
     ("agent", "ready"): lambda f: (
         say(f"ready in {f['start_ms']} ms (epoch {f['epoch']})", f"{f['start_ms']} 毫秒就绪(世代 {f['epoch']})"),
@@ -146,6 +150,7 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str,
         say(f"the centre's signed receipt: {_ids(f)}", f"收到中心签名回执:{_ids(f)}"),
         "",
     ),
+    ("agent", "error"): _error,
     ("centre", "ready"): lambda f: (say("ready", "就绪"), ""),
     ("centre", "incident"): _incident,
     ("centre", "repeat"): lambda f: (
