@@ -51,7 +51,7 @@ class Desk:
         else:
             incident = self._of_alarm(event.gateway, alarm) or self._open_since(event, 0)
         if incident is not None:
-            return incident, self._attach(incident, event, alarm, now)
+            return incident, self._attach(incident, event, alarm, late, now)
         if event.phase == RESTORED:
             return None, []  # its raise may be still to come, and will find it
         return self._open(event, alarm, late, now)
@@ -90,13 +90,14 @@ class Desk:
         self._store.run(f"UPDATE events SET incident = ? WHERE {orphans} AND phase <> 'test'", incident, *mine)
         return incident, notes + (self._restore(incident, now) if restored else [])
 
-    def _attach(self, incident: int, event: Event, alarm: EventId, now: Now) -> list[Note]:
+    def _attach(self, incident: int, event: Event, alarm: EventId, late: bool, now: Now) -> list[Note]:
         doubtful = UNVERIFIED in event.flags
         if event.phase == RESTORED and not doubtful and not self._raised_since(incident, event.gateway, alarm):
             return self._restore(incident, now)
         self._store.run(
-            "UPDATE incidents SET phase = ?, unverified = unverified AND ? WHERE id = ? AND restored_ms IS NULL",
-            *(UPDATED, doubtful or event.phase == RESTORED, incident),
+            "UPDATE incidents SET phase = ?, unverified = unverified AND ?, late = late AND ?"
+            " WHERE id = ? AND restored_ms IS NULL",
+            *(UPDATED, doubtful or event.phase == RESTORED, late or event.phase != RAISED, incident),
         )
         return [self._note(incident, "updated")]
 

@@ -16,7 +16,7 @@ STEPS: Final = (
         severity TEXT NOT NULL,
         phase TEXT NOT NULL,            -- raised, updated or restored: of the last event that counts
         unverified INTEGER NOT NULL,    -- 1 while every event of it is in doubt
-        late INTEGER NOT NULL,
+        late INTEGER NOT NULL,          -- 1 while every raise of it came late
         opened_ms INTEGER NOT NULL,     -- by the centre's clock: the moment it was received
         restored_ms INTEGER
     );

@@ -15,7 +15,7 @@ from dispatch.schema import STEPS
 from protocol.record import Event, EventId, Interval, Sent
 from protocol.words import UNVERIFIED, Told
 
-BUSY_S: Final = 2.0  # for a backup tool's short lock; a longer one is a failed commit, and the gateways repeat
+BUSY_S: Final = 2.0  # at opening, for a centre before this one that is about to end
 WAL_BYTES_MAX: Final = 16 * 2**20  # what the log is cut back to after a burst
 KEPT_ASIDE_MAX: Final = 8  # damaged databases kept; the last one is replaced by later ones
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

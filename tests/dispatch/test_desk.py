@@ -47,7 +47,7 @@ class Room:
 
     def event(self, sequence: int, phase: str = "raised", alarm: int | None = None, **changes: Any) -> list[Note]:
         """Commit an event; a raised one is its own alarm."""
-        sent = changes.pop("age_ms", 0)
+        sent, late = changes.pop("age_ms", 0), changes.pop("late", False)
         usual = Event(
             gateway="gw-1",
             id=EventId(1, sequence),
@@ -62,8 +62,8 @@ class Room:
         )
         found = replace(usual, **changes)
         with self.store.transaction():
-            incident, notes = self.desk.place(found, found.alarm, False, self.now)
-            self.store.insert(Sent(found, 1, sent), found.alarm, False, self.now.wall_ms, incident, b"")
+            incident, notes = self.desk.place(found, found.alarm, late, self.now)
+            self.store.insert(Sent(found, 1, sent), found.alarm, late, self.now.wall_ms, incident, b"")
         return notes
 
     def heartbeat(self, number: int, gateway: str = "gw-1", **changes: Any) -> list[Note]:
@@ -232,6 +232,14 @@ def test_an_incident_stays_unverified_until_a_genuine_event_comes(room: Room) ->
     assert [one["unverified"] for one in room.incidents()] == [False]
     room.event(4, flags=("unverified",))
     assert [one["unverified"] for one in room.incidents()] == [False]
+
+
+def test_an_incident_stays_late_until_a_raise_comes_in_time(room: Room) -> None:
+    room.event(1, late=True)
+    room.event(2, "updated", alarm=1)
+    assert [one["late"] for one in room.incidents()] == [True]
+    room.event(3)
+    assert [one["late"] for one in room.incidents()] == [False]
 
 
 def test_an_event_that_cannot_be_stored_is_an_unverified_incident(room: Room) -> None:
