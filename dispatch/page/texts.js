@@ -19,7 +19,7 @@ export const TEXTS = {
   tally_overdue: ["，超时 {n} 起", ", {n} overdue"],
   live: ["实时", "live"],
   connecting: ["正在连接…", "connecting…"],
-  lost: ["与中心的连接已断开，画面停在 {t} 前，正在重连。新的警情不会显示。",
+  lost: ["与中心的连接已断开，画面停在 {t}前，正在重连。新的警情不会显示。",
     "The connection to the centre is lost: this picture is {t} old. New incidents do not show. Trying again."],
   stalled: ["中心数据库没有响应，画面可能已过时。", "The centre's database does not answer: this picture may be old."],
   broker_down: ["中心与消息服务器断开：警情暂时无法到达。",
