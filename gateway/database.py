@@ -98,12 +98,13 @@ class Database:
         state: Mapping[str, bytes | None],
         settled: Sequence[Interval],
         now_s: int,
-    ) -> list[Event]:
-        """All of it in one synced transaction; the events that cannot be stored, whatever the disk does.
+    ) -> tuple[list[Event], bool]:
+        """All of it in one synced transaction; the events that can never be stored, and whether anything changed.
 
         `now_s` is wall time. A row that is there already is left as it is.
         """
         rows, refused = _rows(events, now_s)
+        before = self._connection.total_changes
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         try:
@@ -125,9 +126,9 @@ class Database:
             if self._connection.in_transaction:
                 run("ROLLBACK")
             raise
-        return refused
+        return refused, self._connection.total_changes > before
 
-    def keys(self) -> list[Key]:
+    def waiting(self) -> list[Key]:
         """Of all events that wait for a receipt."""
         rows = self._connection.execute(
             "SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY unsettled WHERE settled = 0"

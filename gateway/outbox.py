@@ -160,12 +160,12 @@ class Outbox:
                 writing = stopping or time.monotonic() >= self._retry_at_s
                 if writing:
                     self._writing, self._waiting = self._waiting, Unwritten()
+                    loads, self._owed = self._owed + loads, []
             if writing:
                 self._write()
             for load in loads:
                 self._load(*load)
-        if self._database is not None:
-            self._database.close()
+        self._close()
 
     def _due(self) -> bool:
         if self._stopping or self._loads:
@@ -188,33 +188,34 @@ class Outbox:
     def _write(self) -> None:
         work = self._writing
         try:
+            opened = self._database is None
             if self._database is None:
                 self._database = Database(self._path)
-            refused = (
-                self._database.write(work.events.values(), work.state, work.settled, self._now_s()) if work else []
-            )
+            refused, changed = self._database.write(work.events.values(), work.state, work.settled, self._now_s())
             self._size_bytes = self._database.size_bytes()
         except Exception as error:  # noqa: BLE001 - whatever it is, this thread must live to write the next alarm
             self._failed(error)
             return
         with self._wake:
             self._writing = Unwritten()
-            self._loads += self._owed
-            self._owed.clear()
         self.counters["outbox_unstorable"] += len(refused)
-        self._retry_s, self._retry_at_s, self._unreadable = RETRY_S, 0.0, 0
-        self._tell(True, "")
+        if opened or changed:  # a transaction that changes nothing writes nothing, and proves nothing
+            self._retry_s, self._retry_at_s, self._unreadable = RETRY_S, 0.0, 0
+            self._tell(True, "")
         if written := work.events.keys() - {event.id for event in refused}:
             self._put(Committed(tuple(sorted(written))))
 
     def _failed(self, error: Exception) -> None:
         self.counters["outbox_failures"] += 1
         self._take_back(self._writing)
+        first = self._retry_s == RETRY_S
         self._retry_at_s = time.monotonic() + self._retry_s
         self._retry_s = min(RETRY_S_MAX, self._retry_s * 2)
         self._tell(False, _detail(self._path, error))
         if self._is_damage(error):
             self._replace()
+            if first:  # the new database is written at once; if that is damaged too, there is more wrong
+                self._retry_at_s = 0.0
 
     def _take_back(self, work: Unwritten) -> None:
         with self._wake:
@@ -232,9 +233,7 @@ class Outbox:
 
     def _replace(self) -> None:
         """Keep the damaged database aside, and begin the next one with what can still be read of it."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._close()
         kept = Path(f"{self._path}.corrupt-{self._now().wall_ms}")
         try:
             set_aside(self._path, kept)
@@ -244,51 +243,53 @@ class Outbox:
         self._take_back(Unwritten(events, state, since_ms=self._now().mono_ms))
         self._put(Replaced(str(kept), len(events)))
 
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
     def _tell(self, ok: bool, detail: str) -> None:
         if ok != self._ok:
             self._ok = ok
             self._put(Stored(ok, detail))
 
     def _load(self, limit: int, held: frozenset[EventId]) -> None:
-        """Answer with what is on disk and in memory, or in memory alone and again once the disk can be read."""
-        stored = self._stored()
+        """Answer with what is on disk and in memory; or with memory alone, and again when the disk can be read."""
+        try:
+            loaded = self._loaded(limit, held)
+        except Exception as error:  # noqa: BLE001 - as in _write
+            self._unread(error)
+            loaded = self._loaded(limit, held)
+        if self._database is None:
+            self._owed = [(limit, held)]
+        self._put(loaded)
+
+    def _loaded(self, limit: int, held: frozenset[EventId]) -> Loaded:
+        keys, state = ([], {}) if self._database is None else (self._database.waiting(), self._database.state())
         with self._wake:
-            if stored is None:
-                self._owed = [(limit, held)]
-            events, state = dict(self._waiting.events), dict(self._waiting.state)
-        keys, state_on_disk = stored or ([], {})
+            events, newer = dict(self._waiting.events), dict(self._waiting.state)
         keys = [key for key in keys if key.id not in events] + [key_of(event) for event in events.values()]
         order = [key for key in by_urgency(keys) if key.id not in held]
         events.update(self._read([key for key in order[:limit] if key.id not in events]))
-        self._put(
-            Loaded(
-                tuple(events[key.id] for key in order[:limit] if key.id in events),
-                {name: value for name, value in {**state_on_disk, **state}.items() if value is not None},
-                {key.terminal: key.id for key in reversed(order[limit:])},
-            )
+        return Loaded(
+            tuple(events[key.id] for key in order[:limit] if key.id in events),
+            {name: value for name, value in {**state, **newer}.items() if value is not None},
+            {key.terminal: key.id for key in reversed(order[limit:])},
         )
-
-    def _stored(self) -> tuple[list[Key], Mapping[str, bytes]] | None:
-        if self._database is None:
-            return None
-        try:
-            return self._database.keys(), self._database.state()
-        except Exception as error:  # noqa: BLE001 - as in _write
-            self._failed(error)
-            return None
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:
         if self._database is None or not keys:
             return {}
-        try:
-            events, damaged = self._database.read(keys)
-            if damaged:
-                self.counters["outbox_damaged_rows"] += len(damaged)
-                self._database.move_damaged(damaged, self._now_s())
-        except Exception as error:  # noqa: BLE001 - as in _write
-            self._failed(error)
-            return {}
+        events, damaged = self._database.read(keys)
+        if damaged:
+            self.counters["outbox_damaged_rows"] += len(damaged)
+            self._database.move_damaged(damaged, self._now_s())
         return {event.id: event for event in events}
+
+    def _unread(self, error: Exception) -> None:
+        """Opening it again reads all of it: so it is either well after that, or set aside."""
+        self._failed(error)
+        self._close()
 
     def _now_s(self) -> int:
         return self._now().wall_ms // 1000

@@ -182,7 +182,7 @@ def test_the_wall_clock_is_shifted_and_the_monotonic_one_is_not(control: Control
     years = run_at_1970(
         control,
         "import time, datetime as d\n"
-        "print(d.datetime.now().year, int(time.time()) // 10**6, time.clock_gettime_ns(time.CLOCK_REALTIME) // 10**15)\n"
+        "print(d.datetime.now().year, int(time.time()) // 10**6, time.time_ns() // 10**15)\n"
         "print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))\n",
     ).split()
     assert years[:3] == ["1970", "0", "0"]
