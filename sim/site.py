@@ -92,6 +92,11 @@ class Site:
         """The centre's; only to be opened while the centre does not run."""
         return self.folder / "centre" / "data" / "centre.db"
 
+    @property
+    def broker(self) -> tuple[str, int]:
+        """Its host and port."""
+        return "localhost", self._broker_port
+
     def start(self, name: str) -> None:
         """Starts "broker", "centre" or "agent" and waits until it is ready. Raises Unavailable, with its last lines,
         where it does not get so far."""
@@ -149,7 +154,7 @@ class Site:
 
     def forge(self, count: int) -> None:
         """Sends forged alarms over the gateway's own connection."""
-        forger.forge(self.gateway_folder, GATEWAY, ("localhost", self._broker_port), count, self.clock.now().wall_ms)
+        forger.forge(self.gateway_folder, GATEWAY, self.broker, count, self.clock.now().wall_ms)
 
     def _start_broker(self) -> None:
         command = [_nats_server(), "-c", "nats.conf"]

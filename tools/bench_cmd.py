@@ -1,0 +1,56 @@
+"""`sixkit bench`: figures from real processes on this machine, each beside what it is compared with in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from protocol.words import Unavailable
+
+from .locale import say
+
+SAMPLES = 300  # p99 is then the third worst
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "bench",
+        help=say("measure latency, memory and start-up", "测量延迟、内存与启动时间"),
+        epilog=say("example: ", "示例:") + "sixkit bench path --json",
+    )
+    benches = parser.add_subparsers(dest="bench", required=True, metavar=say("WHAT", "项目"))
+    path = benches.add_parser(
+        "path",
+        help=say("the way of an alarm", "报警路径"),
+        description=say(
+            "Real agent, broker and centre on this machine: the agent's memory and start, and the time from the wire "
+            "to the desk beside the floor of the same run (two synced commits and one synced broker round trip).",
+            "在本机运行真实的网关程序、消息服务器与中心:测量内存、启动时间,以及从线路到调度台的延迟,"
+            "并与同一次运行的下限(两次同步提交加一次同步消息往返)对比。",
+        ),
+    )
+    path.add_argument(
+        "--samples",
+        type=int,
+        default=SAMPLES,
+        choices=range(20, 5001),
+        metavar="N",
+        help=say("default: 300", "默认:300"),
+    )
+    path.add_argument("--json", action="store_true", help=say("the figures as JSON", "以 JSON 输出"))
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        from . import bench_path
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"the module {error.name} is missing; install the simulator: pip install 'sixkit[sim]'",
+            f"缺少模块 {error.name};请安装模拟组件:pip install 'sixkit[sim]'",
+        ) from error
+    found = bench_path.measure(args.samples)
+    if args.json:
+        print(json.dumps(found))
+    else:
+        bench_path.show(found)
+    return 0

@@ -1,0 +1,226 @@
+"""The figures of `sixkit bench path`: memory, start-up, and wire-to-desk latency beside the floor of the same run."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import socket
+import sqlite3
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from protocol import topic
+from protocol.words import Unavailable
+from sim.case import Step, TerminalSpec
+from sim.home import Home
+from sim.line import Line
+from sim.site import GATEWAY, Site
+from sim.terminals import Played
+
+from .locale import say
+
+BUTTONS: Final = 40  # so that no button is pressed more often than its pace allows
+PERIOD_S: Final = 0.2  # between presses: an idle home, and time for the floor's sample
+ANSWER_S_MAX: Final = 30.0
+PAYLOAD: Final = secrets.token_bytes(300)  # about an event in its envelope
+
+
+def measure(samples: int) -> dict[str, Any]:
+    """All figures, in ms and MiB. Raises Unavailable where a part does not start or answer."""
+    terminals = [TerminalSpec(f"button-{n}", "button", "room") for n in range(1, BUTTONS + 1)]
+    with tempfile.TemporaryDirectory(prefix="sixkit-") as folder, Site(Path(folder) / "site", terminals) as site:
+        return _measured(site, samples)
+
+
+def _measured(site: Site, samples: int) -> dict[str, Any]:
+    def mono_ms() -> int:
+        return site.clock.now().mono_ms
+
+    played = [Played(t.spec.id, t.spec.kind, t.address, t.key, 1, mono_ms()) for t in site.terminals]
+    home = Home(site.port, played, Line(1), mono_ms)
+    site.start("broker")
+    site.start("centre")
+    began_s = time.monotonic()
+    site.start("agent")
+    ready_ms = (time.monotonic() - began_s) * 1000
+    home.start()
+    try:
+        _wait(home.online)
+        _wait(lambda: any(entry.line.fields["up"] for entry in site.lines("agent", "uplink")))
+        idle_mib = _resident_mib(site.process("agent").pid)
+        path_ms, floor_ms = _latencies(site, home, samples)
+        loaded_mib = _resident_mib(site.process("agent").pid)
+    finally:
+        home.stop()
+    return {
+        "samples": samples,
+        "agent_idle_mib": idle_mib,
+        "agent_after_mib": loaded_mib,
+        "python_bare_mib": _bare_python_mib(),
+        "agent_ready_ms": round(ready_ms),
+        "python_bare_ms": _bare_python_ms(),
+        "path_ms": _percentiles(path_ms),
+        "floor_ms": _percentiles(floor_ms),
+        "p50_ratio": round(statistics.median(path_ms) / statistics.median(floor_ms), 2),
+        "p99_ratio": round(_percentile(path_ms, 99) / _percentile(floor_ms, 99), 2),
+    }
+
+
+def _latencies(site: Site, home: Home, samples: int) -> tuple[list[float], list[float]]:
+    """Of each press from the wire to the centre's commit, and of the floor right after it (ms)."""
+    floor = _Floor(site)
+    floor_ms = []
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            for n in progress.track(range(samples), description=say("pressing buttons", "按键中")):
+                home.do(Step(0, f"button-{n % BUTTONS + 1}", "press"))
+                time.sleep(PERIOD_S)
+                floor_ms.append(floor.sample_ms())
+    finally:
+        floor.close()
+    _wait(lambda: home.pending() == 0 and len(site.lines("centre", "committed")) >= samples)
+    committed = {
+        (alarm["terminal"], *alarm["source"]): alarm for alarm in site.centre("/api/alarms") if alarm["source"]
+    }
+    return [float(_latency_ms(promise, committed)) for promise in home.promises()], floor_ms
+
+
+def _latency_ms(promise: Any, committed: dict[Any, Any]) -> int:
+    found: int = committed[promise.terminal, promise.boot, promise.number]["latency_ms"]
+    return found
+
+
+class _Floor:
+    """What no gateway can beat: a synced commit here, a synced trip through the broker, a synced commit there."""
+
+    def __init__(self, site: Site):
+        self._databases = [_database(site.folder / name) for name in ("floor-1.db", "floor-2.db")]
+        self._arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        gateway, centre = site.gateway_folder, site.folder / "centre"
+        self._reader = _client(centre / "ca.pem", centre / "dispatch.pem", centre / "dispatch.key")
+        self._writer = _client(gateway / "ca.pem", gateway / "uplink.pem", gateway / "uplink.key")
+        self._topic = topic.build(GATEWAY, topic.ANSWER)
+        self._reader.on_message = lambda client, data, message: self._arrived.put(message.payload)
+        for client in (self._reader, self._writer):
+            client.connect(*site.broker)
+            client.loop_start()
+        self._reader.subscribe(self._topic, qos=1)
+        time.sleep(1.0)  # the subscription's acknowledgement; a sample before it would wait for ever
+
+    def sample_ms(self) -> float:
+        began_s = time.perf_counter()
+        _commit(self._databases[0])
+        self._writer.publish(self._topic, PAYLOAD, qos=1)
+        try:
+            self._arrived.get(timeout=ANSWER_S_MAX)
+        except queue.Empty:
+            raise Unavailable("the broker does not deliver", "消息服务器未送达") from None
+        _commit(self._databases[1])
+        return (time.perf_counter() - began_s) * 1000
+
+    def close(self) -> None:
+        for client in (self._reader, self._writer):
+            client.disconnect()
+            client.loop_stop()
+        for database in self._databases:
+            database.close()
+
+
+def _database(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE floor (id INTEGER PRIMARY KEY, data BLOB)")
+    return connection
+
+
+def _commit(database: sqlite3.Connection) -> None:
+    with database:
+        database.execute("INSERT INTO floor (data) VALUES (?)", (PAYLOAD,))
+
+
+def _client(ca: Path, certificate: Path, key: Path) -> mqtt.Client:
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=secrets.token_hex(8), protocol=mqtt.MQTTv311)
+    context = ssl.create_default_context(cafile=ca)
+    context.load_cert_chain(certificate, key)
+    client.tls_set_context(context)
+    client.on_socket_open = lambda client, data, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def _wait(done: Any) -> None:
+    end_s = time.monotonic() + ANSWER_S_MAX
+    while not done():
+        if time.monotonic() > end_s:
+            raise Unavailable(f"no answer within {ANSWER_S_MAX:.0f} s", f"{ANSWER_S_MAX:.0f} 秒内无应答")
+        time.sleep(0.02)
+
+
+def _resident_mib(pid: int) -> float:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def _bare_python_mib() -> float:
+    code = "print(next(l for l in open('/proc/self/status') if l.startswith('VmRSS')).split()[1])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return round(int(done.stdout) / 1024, 1)
+
+
+def _bare_python_ms() -> int:
+    began_s = time.monotonic()
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    return round((time.monotonic() - began_s) * 1000)
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "p50": round(statistics.median(values), 1),
+        "p99": round(_percentile(values, 99), 1),
+        "max": round(max(values), 1),
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    """The figures as a table for a person."""
+    table = Table(title=say("The way of an alarm", "报警路径"), title_justify="left")
+    table.add_column("")
+    for en, zh in (("here", "本项"), ("compared with", "对照"), ("ratio", "比值")):
+        table.add_column(say(en, zh), justify="right")
+    for percentile in ("p50", "p99", "max"):
+        here, floor = found["path_ms"][percentile], found["floor_ms"][percentile]
+        name = say(f"wire to desk, {percentile} | floor of the same run", f"线路到调度台 {percentile} | 同次运行下限")
+        table.add_row(name, f"{here} ms", f"{floor} ms", f"{here / floor:.2f}")
+    memory, bare = found["agent_after_mib"], found["python_bare_mib"]
+    table.add_row(
+        say("agent resident | bare Python", "网关程序内存 | 裸 Python"),
+        f"{memory} MiB",
+        f"{bare} MiB",
+        f"{memory / bare:.2f}",
+    )
+    ready, python = found["agent_ready_ms"], found["python_bare_ms"]
+    table.add_row(
+        say("agent ready | bare Python", "网关程序就绪 | 裸 Python"),
+        f"{ready} ms",
+        f"{python} ms",
+        f"{ready / python:.1f}",
+    )
+    Console().print(table)
+    Console().print(say(f"{found['samples']} presses, idle home", f"{found['samples']} 次按键,空闲家庭"))
