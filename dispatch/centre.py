@@ -16,8 +16,9 @@ from dispatch.core import Core
 from dispatch.desk import Desk
 from dispatch.intake import Intake
 from dispatch.journal import Journal
+from dispatch.live import Condition
 from dispatch.store import Store
-from dispatch.web import Condition, Web
+from dispatch.web import Web
 from protocol.envelope import SigningKey, signing_key
 from protocol.words import Told, Unavailable
 

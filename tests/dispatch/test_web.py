@@ -20,15 +20,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from dispatch import web
+from dispatch import live, web
 from dispatch.clock import Clock
 from dispatch.config import GatewaysFile
 from dispatch.core import Core
 from dispatch.desk import Desk
 from dispatch.intake import Intake
 from dispatch.journal import Journal
+from dispatch.live import Condition
 from dispatch.store import Store
-from dispatch.web import Condition, Web
+from dispatch.web import Web
 from protocol import envelope, topic
 from protocol.envelope import SigningKey
 from protocol.record import Event, EventId, Stamp
@@ -161,15 +162,15 @@ def test_changes_close_together_go_out_as_few_snapshots_and_the_last_is_whole(ru
 
 
 def test_a_quiet_stream_says_that_it_lives(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "ALIVE_S", 0.1)
+    monkeypatch.setattr(live, "ALIVE_S", 0.1)
     with running.events() as events:
         assert next(events)[0] == "snapshot"
         assert next(events) == ("alive", {"answering": True})
 
 
 def test_a_hanging_database_is_told_and_hangs_no_page(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "ALIVE_S", 0.1)
-    monkeypatch.setattr(web, "ANSWER_S_MAX", 0.3)
+    monkeypatch.setattr(live, "ALIVE_S", 0.1)
+    monkeypatch.setattr(live, "ANSWER_S_MAX", 0.3)
     release = threading.Event()
     with running.events() as events:
         next(events)
@@ -197,7 +198,7 @@ def test_a_client_that_reads_nothing_delays_nobody(running: Running) -> None:
 def test_more_screens_than_allowed_are_turned_away_and_places_come_free(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "LISTENERS_MAX", 1)
+    monkeypatch.setattr(live, "LISTENERS_MAX", 1)
     with running.events() as events:
         next(events)
         assert running.http.get("/events").status_code == 503
