@@ -77,6 +77,15 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
     built.store.close()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """One for all the messages that must leave nothing behind."""
+    built = Centre(tmp_path_factory.mktemp("standing"))
+    yield built
+    assert built.events() == []
+    built.store.close()
+
+
 def receipt(name: str, payload: bytes) -> Receipt:
     """The receipt in a message, its signature, name and topic checked as a gateway does."""
     _, data = envelope.open(payload, {b"centre": CENTRE.verifying()}, topic.context(topic.RECEIPT))
@@ -275,22 +284,16 @@ def test_what_is_genuine_beside_it_is_taken(centre: Centre) -> None:
 
 
 @given(st.text(max_size=60) | st.just(topic.build("gw-1", topic.ALARM)), st.binary(max_size=300))
-def test_any_message_is_refused_without_a_crash(name: str, payload: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        centre = Centre(Path(folder))
-        outcome = centre.intake.receive([(name, payload)], NOW)
-        assert (outcome.publish, len(outcome.notes)) == ([], 1)
-        centre.store.close()
+def test_any_message_is_refused_without_a_crash(standing: Centre, name: str, payload: bytes) -> None:
+    outcome = standing.intake.receive([(name, payload)], NOW)
+    assert (outcome.publish, len(outcome.notes)) == ([], 1)
 
 
 @given(st.binary(max_size=300))
-def test_anything_that_a_gateway_signs_is_survived(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        centre = Centre(Path(folder))
-        for leaf in (topic.ALARM, topic.HEARTBEAT):
-            sealed = envelope.seal(data, GATEWAYS["gw-1"], topic.context(leaf))
-            assert centre.receive((topic.build("gw-1", leaf), sealed)) == []
-        centre.store.close()
+def test_anything_that_a_gateway_signs_is_survived(standing: Centre, data: bytes) -> None:
+    for leaf in (topic.ALARM, topic.HEARTBEAT):
+        sealed = envelope.seal(data, GATEWAYS["gw-1"], topic.context(leaf))
+        assert standing.receive((topic.build("gw-1", leaf), sealed)) == []
 
 
 counts = st.sampled_from([0, 1, 2**63 - 1])
