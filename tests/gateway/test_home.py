@@ -436,6 +436,16 @@ def test_silence_grows_across_restarts() -> None:
     pytest.fail("never missed")
 
 
+def test_a_stored_silence_is_forgotten_beside_the_event_that_ends_it() -> None:
+    home = new_home()
+    (silence,) = home.tick(at(60_000))
+    assert isinstance(silence, Commit)
+    assert (silence.events, set(silence.state)) == ((), {f"silence/{terminal.id}" for terminal in ROSTER})
+    (commit,) = only(Commit, home.handle(said("smoke-1", "raised"), at(61_000)))
+    assert commit.state["silence/smoke-1"] is None
+    assert home.handle(Alive("gas-1"), at(61_000)) == [Keep({"silence/gas-1": None})]
+
+
 def test_a_terminal_that_is_no_longer_here_leaves_nothing_behind() -> None:
     state = {"alarm/gone-1/smoke": b"\x85\x01\x01\x01\x00\x07", "source/gone-1": b"\x82\x01\x01"}
     assert new_home(state=state).tick(at(0)) == [Keep({"alarm/gone-1/smoke": None, "source/gone-1": None})]

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -23,6 +23,7 @@ from gateway.home.messages import (
     Receipted,
     Siren,
 )
+from gateway.home.pace import BURST
 from gateway.home.roster import Roster, Terminal
 from protocol.record import Event, EventId, Interval, Now, Sent, Source, decode
 from protocol.words import KINDS, PHASES, RAISED, RESTORED, TEST, UNVERIFIED, UPDATED
@@ -99,18 +100,35 @@ class World(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @rule(terminal=st.sampled_from(HELD), phase=st.sampled_from(PHASES), press=st.booleans())
-    def terminal_notices(self, terminal: str, phase: str, press: bool) -> None:
+    @rule(
+        terminal=st.sampled_from(HELD),
+        phase=st.sampled_from(PHASES),
+        own=st.booleans(),
+        age_ms=st.integers(-5, 100_000),
+        sends=st.integers(0, 3),
+        crash_at=st.none() | st.integers(0, 4),
+    )
+    def terminal_notices(
+        self, terminal: str, phase: str, own: bool, age_ms: int, sends: int, crash_at: int | None
+    ) -> None:
         self.numbers[terminal] += 1
-        kind = terminal.split("-")[0] if press else "tamper"
+        kind = terminal.split("-")[0] if own else "tamper"
         source = Source(5, self.numbers[terminal])
-        self.held[terminal].append(Reading(terminal, kind, phase, "held", source))
+        self.held[terminal].append(Reading(terminal, kind, phase, "held", source, age_ms))
+        for _ in range(sends):
+            self.terminal_repeats(terminal, crash_at)
 
-    @rule(terminal=st.sampled_from(HELD), age_ms=st.integers(-5, 100_000), crash_at=st.none() | st.integers(0, 4))
-    def terminal_sends(self, terminal: str, age_ms: int, crash_at: int | None) -> None:
+    @rule(terminal=st.sampled_from(HELD), crash_at=st.none() | st.integers(0, 4))
+    def terminal_repeats(self, terminal: str, crash_at: int | None) -> None:
         if self.held[terminal]:
-            first = self.held[terminal][0]
-            self.give(Reading(terminal, first.kind, first.phase, "held", first.source, age_ms), crash_at)
+            self.give(self.held[terminal][0], crash_at)
+
+    @rule(terminal=st.sampled_from(HELD), phases=st.lists(st.sampled_from(PHASES), min_size=BURST, max_size=2 * BURST))
+    def terminal_goes_wild(self, terminal: str, phases: list[str]) -> None:
+        for phase in phases:
+            self.terminal_notices(terminal, phase, True, 0, 1, None)
+            while self.writes:
+                self.disk_writes(crash=False)
 
     @rule(phase=st.sampled_from(PHASES))
     def heard(self, phase: str) -> None:
@@ -227,7 +245,7 @@ class World(RuleBasedStateMachine):
             return
         for _ in range(1000):
             for terminal in HELD:
-                self.terminal_sends(terminal, 0, None)
+                self.terminal_repeats(terminal, None)
             while self.writes:
                 self.disk_writes(crash=False)
             while self.on_way:
@@ -244,7 +262,7 @@ class World(RuleBasedStateMachine):
 
 
 TestWorld = World.TestCase
-TestWorld.settings = settings(stateful_step_count=60, suppress_health_check=list(HealthCheck))
+TestWorld.settings = settings(stateful_step_count=60)
 
 names = st.sampled_from(["smoke-1", "flood-1", "button-1", "gw-1", "nobody", ""])
 kinds = st.sampled_from(list(KINDS)) | st.text(max_size=80)
