@@ -92,15 +92,13 @@ def _latencies(site: Site, home: Home, samples: int) -> tuple[list[float], list[
     finally:
         floor.close()
     _wait(lambda: home.pending() == 0 and len(site.lines("centre", "committed")) >= samples)
-    committed = {
-        (alarm["terminal"], *alarm["source"]): alarm for alarm in site.centre("/api/alarms") if alarm["source"]
-    }
-    return [float(_latency_ms(promise, committed)) for promise in home.promises()], floor_ms
-
-
-def _latency_ms(promise: Any, committed: dict[Any, Any]) -> int:
-    found: int = committed[promise.terminal, promise.boot, promise.number]["latency_ms"]
-    return found
+    ids = {tuple(alarm["source"]): alarm["event_id"] for alarm in site.centre("/api/alarms?limit=20000")}
+    done_ms = {line.line.fields["event_id"]: line.line.fields["t"] for line in site.lines("centre", "committed")}
+    begun = site.clock.now()
+    return [
+        float(done_ms[ids[promise.boot, promise.number]] - (begun.wall_ms - begun.mono_ms + promise.offered_ms))
+        for promise in home.promises()
+    ], floor_ms
 
 
 class _Floor:

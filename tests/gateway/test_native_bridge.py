@@ -1,0 +1,180 @@
+"""The native bridge on a real pty: terminals' own code at the other end, unplugged and plugged in again."""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+import tty
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.bridges.native import BridgeState, NativeBridge
+from gateway.config import BridgeConfig, TerminalConfig
+from gateway.home.messages import Alive, Doubt, Reading
+from protocol.record import Source
+from protocol.wire import codes, frame, messages
+from protocol.wire.terminal_end import TerminalEnd
+
+KEY = bytes(range(32))
+SMOKE, BUTTON = codes.KINDS.index("smoke"), codes.KINDS.index("button")
+RAISED = codes.PHASES.index("raised")
+
+
+def mono_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class Line:
+    """A pty under a name of its own, and terminals that are moved by hand."""
+
+    def __init__(self, path):
+        self.path = path
+        self.inbox: queue.Queue[object] = queue.Queue()
+        self.ends = [
+            TerminalEnd(1001, SMOKE, KEY, os.urandom, mono_ms()),
+            TerminalEnd(1002, BUTTON, KEY, os.urandom, mono_ms()),
+        ]
+        self.plug()
+        terminals = [
+            TerminalConfig("smoke-1", "smoke", "kitchen", "native", 1001, KEY, 200),
+            TerminalConfig("button-1", "button", "bedroom", "native", 1002, KEY, 200),
+        ]
+        config = BridgeConfig("native", str(path), 115200)
+        self.bridge = NativeBridge(config, terminals, self.inbox.put, mono_ms, lambda ms: ms / 1000)
+        self.bridge.start()
+
+    def plug(self):
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        os.set_blocking(self.master, False)
+        self.path.unlink(missing_ok=True)
+        self.path.symlink_to(os.ttyname(self.slave))
+
+    def unplug(self):
+        os.close(self.master)
+        os.close(self.slave)
+        self.path.unlink(missing_ok=True)
+
+    def turn(self):
+        try:
+            data = os.read(self.master, 4096)
+        except BlockingIOError:
+            data = b""
+        for end in self.ends:
+            end.receive(data, mono_ms())
+            if out := end.poll(mono_ms()):
+                os.write(self.master, out)
+        time.sleep(0.005)
+
+    def next(self, kind, timeout_s=8.0):
+        """The next message of this kind, with the terminals turning meanwhile."""
+        until_s = time.monotonic() + timeout_s
+        while time.monotonic() < until_s:
+            self.turn()
+            try:
+                message = self.inbox.get_nowait()
+            except queue.Empty:
+                continue
+            if isinstance(message, kind):
+                return message
+        raise AssertionError(f"no {kind.__name__} within {timeout_s} s")
+
+    def turn_until(self, done, timeout_s=8.0):
+        until_s = time.monotonic() + timeout_s
+        while not done():
+            assert time.monotonic() < until_s
+            self.turn()
+
+
+@pytest.fixture
+def line(tmp_path):
+    found = Line(tmp_path / "port")
+    yield found
+    found.bridge.stop()
+    found.unplug()
+
+
+def test_an_event_arrives_with_its_conditions_and_is_repeated_until_acknowledged(line):
+    smoke = line.ends[0]
+    line.turn_until(smoke.online)
+    smoke.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 321)
+    number = smoke.offer(SMOKE, RAISED, 321, mono_ms())
+    reading = line.next(Reading)
+    assert (reading.terminal, reading.kind, reading.phase, reading.link) == ("smoke-1", "smoke", "raised", "held")
+    assert reading.source == Source(smoke.boot, number)
+    assert reading.evidence == {"obscuration_mdb_m": 321}
+    alive = line.next(Alive)
+    assert (alive.tamper, alive.battery_low, alive.battery_pct) == (True, True, 12)
+    assert smoke.pending() == 1
+    line.bridge.acknowledge("smoke-1", reading.source)
+    line.turn_until(lambda: smoke.pending() == 0)
+
+
+def test_several_terminals_share_the_port(line):
+    for end, kind in zip(line.ends, (SMOKE, BUTTON), strict=True):
+        line.turn_until(end.online)
+        end.offer(kind, RAISED, 1, mono_ms())
+    assert {line.next(Reading).terminal, line.next(Reading).terminal} == {"smoke-1", "button-1"}
+
+
+def test_a_port_that_is_unplugged_is_said_and_found_again_when_it_is_back(line):
+    assert line.next(BridgeState).up
+    line.turn_until(line.ends[0].online)
+    line.unplug()
+    until_s = time.monotonic() + 5
+    while not isinstance(message := line.inbox.get(timeout=5), BridgeState):
+        assert time.monotonic() < until_s
+    assert not message.up
+    assert message.detail
+    line.plug()
+    assert line.next(BridgeState).up
+    line.ends[1].offer(BUTTON, RAISED, 1, mono_ms())
+    assert line.next(Reading).terminal == "button-1"
+
+
+def test_a_port_that_was_never_there_is_said(tmp_path):
+    inbox: queue.Queue[object] = queue.Queue()
+    config = BridgeConfig("native", str(tmp_path / "nowhere"), 9600)
+    bridge = NativeBridge(config, [], inbox.put, mono_ms, lambda ms: ms / 1000)
+    bridge.start()
+    message = inbox.get(timeout=5)
+    assert isinstance(message, BridgeState)
+    assert not message.up
+    assert "nowhere" in message.detail
+    bridge.stop()
+
+
+def test_noise_raises_nothing_and_is_counted(line):
+    line.turn_until(line.ends[0].online)
+    for _ in range(20):
+        os.write(line.master, os.urandom(200) + b"\0")
+        line.turn()
+    line.ends[1].offer(BUTTON, RAISED, 1, mono_ms())
+    assert line.next(Reading).terminal == "button-1"
+    assert sum(line.bridge.all_counters().values()) > 0
+
+
+def test_an_event_that_nobody_can_verify_is_a_doubt(line):
+    line.turn_until(line.ends[0].online)
+    forger = TerminalEnd(1001, SMOKE, KEY, os.urandom, mono_ms())
+    body = (forger.boot, 7, SMOKE, RAISED, 0, 500, 0, 255)
+    sealed = messages.seal(bytes(32), messages.EVENT, 1001, 99, body)
+    os.write(line.master, frame.wrap(sealed))
+    doubt = line.next(Doubt)
+    assert (doubt.terminal, doubt.kind, doubt.phase) == ("smoke-1", "smoke", "raised")
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_any_kind_phase_or_condition_is_understood_or_counted(kind, phase, conditions):
+    terminal = TerminalConfig("smoke-1", "smoke", "", "native", 1, KEY, 200)
+    bridge = NativeBridge(BridgeConfig("n", "x", 9600), [terminal], list, mono_ms, lambda ms: 0.0)
+    found = list(bridge._understood(messages.Event(1, 2, 3, kind, phase, 0, 0, conditions, 255)))
+    assert isinstance(found[0], Alive)
+    known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES)
+    assert len(found) == 1 + known
+    assert bridge.counters["unknown_kind_or_phase"] == 1 - known
+    bridge._wake_in.close()
+    bridge._wake_out.close()
