@@ -69,7 +69,7 @@ class Home:
         self._doubts = Doubts(boot)
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
-        self._battery_pct: dict[str, int | None] = {}
+        self._battery_pct: dict[str, int] = {}
         opening = Turn(now)
         self._load(opening, state or {})
         self._book.resume(opening, unsettled)
@@ -193,13 +193,19 @@ class Home:
         terminal = self._known(alive.terminal)
         if terminal is None:
             return
-        self._battery_pct[terminal.id] = alive.battery_pct
-        pace = self._paces[terminal.id]
+        if alive.battery_pct is not None:
+            self._battery_pct[terminal.id] = alive.battery_pct
         for kind in CONDITIONS:
-            # Beyond its pace a change is passed over: the next sign of life states it again.
-            if pace.left(turn.now.mono_ms) and self._book.level(turn, terminal, kind, getattr(alive, kind)):
-                pace.spend(turn.now.mono_ms)
+            present: bool | None = getattr(alive, kind)
+            if present is not None:
+                self._stated(turn, terminal, kind, present)
         self._heard(turn, terminal)
+
+    def _stated(self, turn: Turn, terminal: Terminal, kind: str, present: bool) -> None:
+        """A condition as stated; beyond its pace a change is passed over, for the next heartbeat states it again."""
+        pace = self._paces[terminal.id]
+        if pace.left(turn.now.mono_ms) and self._book.level(turn, terminal, kind, present):
+            pace.spend(turn.now.mono_ms)
 
     def _heard(self, turn: Turn, terminal: Terminal) -> None:
         turn.kept.update(self._supervision.heard(terminal.id, turn.now.mono_ms))

@@ -25,12 +25,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A sign of life of a terminal with its conditions: a heartbeat, or what came along with an event."""
+    """A sign of life of a terminal with its conditions: a heartbeat, or what came along with an event.
+
+    A condition that is None is not stated: a hello, for instance, says nothing of them and must restore nothing.
+    """
 
     terminal: str
-    tamper: bool = False
-    battery_low: bool = False
-    sensor_fault: bool = False
+    tamper: bool | None = None
+    battery_low: bool | None = None
+    sensor_fault: bool | None = None
     battery_pct: int | None = None
 
 

@@ -27,7 +27,7 @@ def alarms(standing: Alarms, now_ms: int) -> list[dict[str, Any]]:
 
 
 def terminals(
-    roster: Roster, standing: Alarms, supervision: Supervision, battery_pct: Mapping[str, int | None], now_ms: int
+    roster: Roster, standing: Alarms, supervision: Supervision, battery_pct: Mapping[str, int], now_ms: int
 ) -> list[dict[str, Any]]:
     """Each rostered terminal: id, kind, room, link (its bridge), last_seen_s, battery_pct, state, troubles."""
     kinds: dict[str, list[str]] = {terminal.id: [] for terminal in roster}

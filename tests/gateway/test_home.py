@@ -325,9 +325,17 @@ def test_a_terminals_conditions_are_raised_and_restored_once() -> None:
     event = event_of(home.handle(Alive("smoke-1", tamper=True), at(0)))
     assert (event.kind, event.severity, event.link, event.terminal) == ("tamper", "trouble", "own", "smoke-1")
     assert home.handle(Alive("smoke-1", tamper=True), at(1)) == []
-    found = events(home.handle(Alive("smoke-1", battery_low=True), at(2)))
+    found = events(home.handle(Alive("smoke-1", tamper=False, battery_low=True), at(2)))
     assert [(event.kind, event.phase) for event in found] == [("tamper", "restored"), ("battery_low", "raised")]
     assert found[0].alarm == event.id
+
+
+def test_a_hello_says_nothing_of_conditions_and_restores_none() -> None:
+    home = new_home()
+    home.handle(Alive("smoke-1", tamper=True, battery_pct=50), at(0))
+    assert home.handle(Alive("smoke-1"), at(1)) == []
+    (shown,) = [terminal for terminal in home.terminals(at(1)) if terminal["id"] == "smoke-1"]
+    assert (shown["troubles"], shown["battery_pct"]) == (["tamper"], 50)
 
 
 def test_the_gateways_own_conditions_are_in_its_own_name() -> None:

@@ -134,9 +134,10 @@ class World(RuleBasedStateMachine):
     def heard(self, phase: str) -> None:
         self.give(Reading("flood-1", "flood", phase, "heard"))
 
-    @rule(terminal=st.sampled_from((*HELD, "flood-1", "smoke-9")), bits=st.integers(0, 7))
+    @rule(terminal=st.sampled_from((*HELD, "flood-1", "smoke-9")), bits=st.integers(0, 8))
     def alive(self, terminal: str, bits: int) -> None:
-        self.give(Alive(terminal, bool(bits & 1), bool(bits & 2), bool(bits & 4)))
+        stated = (bool(bits & 1), bool(bits & 2), bool(bits & 4)) if bits < 8 else ()  # a hello states none
+        self.give(Alive(terminal, *stated))
 
     @rule(kind=st.sampled_from(("storage_fault", "uplink_lost", "smoke")), present=st.booleans())
     def condition(self, kind: str, present: bool) -> None:
@@ -267,6 +268,7 @@ TestWorld.settings = settings(stateful_step_count=60)
 names = st.sampled_from(["smoke-1", "flood-1", "button-1", "gw-1", "nobody", ""])
 kinds = st.sampled_from(list(KINDS)) | st.text(max_size=80)
 phases = st.sampled_from(PHASES) | st.text(max_size=8)
+levels = st.none() | st.booleans()
 numbers = st.integers(-(2**70), 2**70)
 evidence = st.dictionaries(st.text(max_size=8), st.integers(), max_size=20)
 sources = st.builds(Source, st.integers(0, 2), st.integers(0, 2**32))
@@ -275,7 +277,7 @@ messages: st.SearchStrategy[Input] = st.one_of(
     st.builds(
         Reading, names, kinds, phases, st.sampled_from(["held", "heard"]), st.none() | sources, numbers, evidence
     ),
-    st.builds(Alive, names, st.booleans(), st.booleans(), st.booleans(), st.none() | st.integers(0, 255)),
+    st.builds(Alive, names, levels, levels, levels, st.none() | st.integers(0, 255)),
     st.builds(Doubt, names, kinds, phases, sources, st.text(max_size=8)),
     st.builds(Committed, st.lists(event_ids, max_size=4).map(tuple)),
     st.builds(Receipted, st.lists(st.builds(Interval, st.integers(0, 3), numbers, numbers), max_size=3).map(tuple)),
