@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,12 +106,12 @@ class _Floor:
 
     def __init__(self, site: Site):
         self._databases = [_database(site.folder / name) for name in ("floor-1.db", "floor-2.db")]
-        self._arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[None] = queue.SimpleQueue()
         gateway, centre = site.gateway_folder, site.folder / "centre"
         self._reader = _client(centre / "ca.pem", centre / "dispatch.pem", centre / "dispatch.key")
         self._writer = _client(gateway / "ca.pem", gateway / "uplink.pem", gateway / "uplink.key")
         self._topic = topic.build(GATEWAY, topic.ANSWER)
-        self._reader.on_message = lambda client, data, message: self._arrived.put(message.payload)
+        self._reader.on_message = lambda client, data, message: self._arrived.put(None)
         for client in (self._reader, self._writer):
             client.connect(*site.broker)
             client.loop_start()
@@ -155,11 +155,15 @@ def _client(ca: Path, certificate: Path, key: Path) -> mqtt.Client:
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(certificate, key)
     client.tls_set_context(context)
-    client.on_socket_open = lambda client, data, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client.on_socket_open = _without_delay
     return client
 
 
-def _wait(done: Any) -> None:
+def _without_delay(_client: mqtt.Client, _data: Any, sock: Any) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _wait(done: Callable[[], bool]) -> None:
     end_s = time.monotonic() + ANSWER_S_MAX
     while not done():
         if time.monotonic() > end_s:
