@@ -128,6 +128,7 @@ def test_a_receipt_settles_what_it_covers_and_nothing_else(made):
         (sealed(Receipt("gw-1", (), 1), GATEWAY), "receipt_refused_unknown_key"),
         (b"", "receipt_refused_not_cose"),
     ],
+    ids=["a stranger's key", "for another gateway", "not as a receipt", "the gateway's own key", "no bytes"],
 )
 def test_what_the_centre_did_not_sign_for_this_gateway_settles_nothing(made, payload, reason):
     delivery, _ = made
