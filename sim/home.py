@@ -15,6 +15,7 @@ from typing import Final
 
 from sim.case import Step
 from sim.line import CLEAN, Faults, Line
+from sim.stimuli import Curve
 from sim.stranger import Stranger
 from sim.terminals import Played, Promise
 
@@ -63,6 +64,12 @@ class Home:
             else:
                 values = {name: int(value) for name, value in step.values.items()}
                 self.terminals[step.target].do(step.action, self._mono_ms(), **values)
+        self._wake()
+
+    def expose(self, name: str, curve: Curve) -> None:
+        """From now on the chamber of the smoke terminal `name` sees `curve`."""
+        with self._lock:
+            self.terminals[name].expose(curve, self._mono_ms())
         self._wake()
 
     def invite(self, stranger: Stranger | None) -> None:

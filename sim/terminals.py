@@ -166,7 +166,12 @@ class Played:
         elif isinstance(self.sensor, ButtonSensor):
             self.sensor.press(presses, every_ms, now)
         else:
-            self.sensor.follow(SMOKE_CURVES[action], now)
+            self.expose(SMOKE_CURVES[action], now)
+
+    def expose(self, curve: Curve, now: int) -> None:
+        """From `now` on the smoke at its chamber follows `curve`; a button knows no smoke."""
+        if isinstance(self.sensor, SmokeSensor):
+            self.sensor.follow(curve, now)
 
     def step(self, received: bytes, now: int) -> bytes:
         """One turn of its loop; a dead terminal hears and says nothing."""

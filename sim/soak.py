@@ -1,0 +1,135 @@
+"""Kills the agent with -9 again and again under load, and then counts: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from protocol.words import Told
+from sim.case import Step, TerminalSpec
+from sim.judge import Outcome, invariants, read_rows
+from sim.line import CLEAN, Faults, stream
+from sim.stage import LOOK_S, Stage
+
+RATE: Final = 5  # of the clock: a minute of clean air after smoke takes 12 s
+BUTTONS: Final = 4
+SMOKES: Final = 2
+PAUSE_S: Final = 0.2  # real, on average, between two stimuli
+ALIVE_S_MAX: Final = 2.0  # real: how long the agent lives at most between two kills
+DOWN_S_MAX: Final = 0.5
+SETTLE_S_MAX: Final = 180.0  # for the backlog of all terminals at the end
+LINE: Final = Faults(loss=0.1, repeat=0.1, flip=0.05, noise=1.0)
+
+Progress = Callable[[int, int, str], None]  # kills done, kills in all, what is going on
+
+
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """What a soak found."""
+
+    seed: int
+    kills: int
+    seconds: float
+    offered: int  # events that terminals took upon themselves
+    acknowledged: int
+    held: int  # still, at the end
+    crowded: int  # made room in a terminal's full queue, unacknowledged
+    committed: int  # at the centre, those of terminals
+    own: int  # at the centre, the gateway's own
+    attempts_max: int
+    repeats_absorbed: int
+    differences: Sequence[Told]
+
+    @property
+    def good(self) -> bool:
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        names = [name for name in self.__slots__ if name != "differences"]
+        found = [{"en": one.en, "zh": one.zh} for one in self.differences]
+        return {"good": self.good, **{name: getattr(self, name) for name in names}, "differences": found}
+
+
+def soak(kills: int, seed: int, progress: Progress = lambda done, of, doing: None) -> Soaked:
+    """`kills` kills of the agent at random moments under load. Raises Unavailable where this machine cannot."""
+    began_s = time.monotonic()
+    specs = [TerminalSpec(f"button-{n}", "button", f"room-{n}") for n in range(1, BUTTONS + 1)]
+    specs += [TerminalSpec(f"smoke-{n}", "smoke", f"room-{n}") for n in range(1, SMOKES + 1)]
+    with (
+        tempfile.TemporaryDirectory(prefix="sixkit-") as folder,
+        Stage(Path(folder) / "site", specs, seed, RATE) as stage,
+    ):
+        stage.home.line.set_faults(LINE)
+        _kill_again_and_again(stage, kills, seed, progress)
+        progress(kills, kills, "settling")
+        stage.home.line.set_faults(CLEAN)
+        repeats = _settle(stage)
+        for name in ("agent", "centre"):
+            stage.site.stop(name)
+        outcome = Outcome(read_rows(stage.site.database), stage.home.promises(), stage.dead())
+    return _counted(seed, kills, time.monotonic() - began_s, outcome, repeats)
+
+
+def _kill_again_and_again(stage: Stage, kills: int, seed: int, progress: Progress) -> None:
+    moments, stimuli = stream(seed, "soak/kills"), _Stimuli(stage, stream(seed, "soak/stimuli"))
+    for done in range(kills):
+        progress(done, kills, f"{len(stage.home.promises())} events")
+        stimuli.until(time.monotonic() + moments.uniform(0, ALIVE_S_MAX))
+        stage.site.kill("agent")
+        stimuli.until(time.monotonic() + moments.uniform(0, DOWN_S_MAX))
+        stage.site.start("agent")
+
+
+class _Stimuli:
+    """People and fires: a press or a turn of the smoke at random moments."""
+
+    def __init__(self, stage: Stage, random: Random):
+        self._stage = stage
+        self._random = random
+        self._burning = dict.fromkeys((t.name for t in stage.played if t.kind == "smoke"), False)
+        self._next_s = time.monotonic()
+
+    def until(self, end_s: float) -> None:
+        while self._next_s < end_s:
+            time.sleep(max(0.0, self._next_s - time.monotonic()))
+            self._stimulate(self._random.choice(self._stage.played).name)
+            self._next_s += self._random.expovariate(1 / PAUSE_S)
+        time.sleep(max(0.0, end_s - time.monotonic()))
+
+    def _stimulate(self, name: str) -> None:
+        if name not in self._burning:
+            self._stage.home.do(Step(0, name, "press"))
+            return
+        self._burning[name] = not self._burning[name]
+        self._stage.home.do(Step(0, name, "flaming" if self._burning[name] else "clearing"))
+
+
+def _settle(stage: Stage) -> int:
+    """Waits until nothing is owed any more, or its time is over; the centre's count of repeats."""
+    end_s = time.monotonic() + SETTLE_S_MAX
+    while time.monotonic() < end_s and not stage.settled():
+        time.sleep(LOOK_S)
+    return int(stage.site.centre("/api/counters")["repeats_absorbed"])
+
+
+def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: int) -> Soaked:
+    promises, rows = outcome.promises, outcome.rows
+    return Soaked(
+        seed=seed,
+        kills=kills,
+        seconds=round(seconds, 1),
+        offered=len(promises),
+        acknowledged=sum(promise.acknowledged_ms is not None for promise in promises),
+        held=sum(promise.acknowledged_ms is None and not promise.gone for promise in promises),
+        crowded=sum(bool(promise.gone) for promise in promises),
+        committed=sum(row.link == "held" for row in rows),
+        own=sum(row.link == "own" for row in rows),
+        attempts_max=max((row.attempt for row in rows), default=0),
+        repeats_absorbed=repeats,
+        differences=list(invariants(outcome)),
+    )
