@@ -107,13 +107,13 @@ class _Maker:
         self._made: list[str] = []
 
     def make(self, wish: Wish, simulation: bool, language: str) -> Site:
-        broker = self._broker_address(wish.broker)
-        host, port = host_and_port(broker)
+        brokers = self._brokers(wish.broker)
+        host, port = host_and_port(brokers[0])
         self._refuse_moved(wish.gateway)
-        authority = self._centre(broker, simulation)
+        authority = self._centre(brokers[0], simulation)
         self._broker(authority, host, port)
-        site = Site(self._folder, wish.gateway, broker, self._made)
-        site.terminals, site.added = self._gateway(wish, authority, broker, simulation, language)
+        site = Site(self._folder, wish.gateway, brokers[0], self._made)
+        site.terminals, site.added = self._gateway(wish, authority, brokers, simulation, language)
         self._enrol(wish)
         site.broker_changed = self._permit()
         return site
@@ -141,7 +141,7 @@ class _Maker:
         self._put("broker/acl", lambda: broker_conf.mosquitto_acl().encode(), secret=True)
 
     def _gateway(
-        self, wish: Wish, authority: bytes, broker: str, simulation: bool, language: str
+        self, wish: Wish, authority: bytes, brokers: list[str], simulation: bool, language: str
     ) -> tuple[list[Terminal], list[str]]:
         own = f"gateways/{wish.gateway}"
         identity = self._put(f"{own}/identity.key", certificates.identity_key, secret=True)
@@ -151,7 +151,7 @@ class _Maker:
         self._copy("centre/centre.pub", f"{own}/centre.pub")
         self._put_text(
             f"{own}/gateway.toml",
-            lambda: site_texts.gateway_toml(wish.gateway, language, simulation, broker, wish.port),
+            lambda: site_texts.gateway_toml(wish.gateway, language, simulation, brokers, wish.port),
         )
         return self._terminals(f"{own}/terminals.toml", wish)
 
@@ -218,19 +218,20 @@ class _Maker:
         with self._key_errors(name):
             return base64.b64encode(certificates.raw_public_key(self._path(name).read_bytes())).decode()
 
-    def _broker_address(self, wished: str | None) -> str:
-        """The site's broker: what an existing site has, or else what is wished for, or else the default."""
+    def _brokers(self, wished: str | None) -> list[str]:
+        """The site's brokers: what the centre of an existing site has, or else what is wished for, or the default."""
         if not self._path("centre/dispatch.toml").exists():
-            return wished or BROKER_DEFAULT
+            return [wished or BROKER_DEFAULT]
         found = self._toml("centre/dispatch.toml").get("broker")
-        if not isinstance(found, str):
+        brokers = found if isinstance(found, list) else [found]
+        if not brokers or not all(isinstance(broker, str) for broker in brokers):
             raise self._broken("centre/dispatch.toml", "no broker")
-        if wished not in (None, found):
+        if wished is not None and wished not in brokers:
             raise Told(
-                f"this site's broker is {found}, not {wished}; to move it, make a new site in another folder",
-                f"本站点的消息服务器是 {found},而非 {wished};如需更换,请在另一文件夹新建站点",
+                f"this site's broker is {', '.join(brokers)}, not {wished}; to move it, make a new site in another folder",
+                f"本站点的消息服务器是 {'、'.join(brokers)},而非 {wished};如需更换,请在另一文件夹新建站点",
             )
-        return found
+        return brokers
 
     def _client(self, stem: str, authority: bytes, name: str) -> None:
         key = self._put(f"{stem}.key", certificates.tls_key, secret=True)

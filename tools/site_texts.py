@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 _GATEWAY: Final = """\
@@ -44,7 +45,7 @@ heartbeat_s = 30
 # 到中心的通道。可列多个消息服务器,依次尝试。
 [[uplink]]
 kind = "mqtt"
-brokers = [{broker}]
+brokers = [{brokers}]
 ca = "ca.pem"
 certificate = "uplink.pem"
 key = "uplink.key"
@@ -117,10 +118,14 @@ TERMINALS_HEAD: Final = """\
 """
 
 
-def gateway_toml(gateway: str, language: str, simulation: bool, broker: str, port: str) -> str:
+def gateway_toml(gateway: str, language: str, simulation: bool, brokers: Sequence[str], port: str) -> str:
     """gateway.toml of one gateway."""
     return _GATEWAY.format(
-        gateway=gateway, language=language, simulation=_flag(simulation), broker=_text(broker), port=_text(port)
+        gateway=gateway,
+        language=language,
+        simulation=_flag(simulation),
+        brokers=", ".join(_text(broker) for broker in brokers),
+        port=_text(port),
     )
 
 

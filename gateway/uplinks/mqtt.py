@@ -24,6 +24,7 @@ CONNECT_S_MAX: Final = 5.0  # for each of TCP and TLS; with the next broker of t
 BACKOFF_S_FIRST: Final = 1.0  # full jitter below this, doubled after each round of the list that failed
 BACKOFF_S_MAX: Final = 30.0
 STABLE_S: Final = 10.0  # a connection that held this long was a success; one that is cut at once is not
+REASONS: Final = ("too_long", "downlink_too_long", "downlink_flood", "unknown_topic", "uplink_errors")
 DOWNLINKS: Final = ("receipt", "command")
 DOWNLINKS_PER_S_MAX: Final = 200  # more than any burst of receipts; a lost receipt is asked for again
 STOP_S_MAX: Final = 3.0  # how long `stop` waits for the thread, which may be asking a name service
@@ -68,7 +69,7 @@ class MqttUplink:
         random: Callable[[int], bytes] = os.urandom,
         keepalive_s: int = KEEPALIVE_S,
     ):
-        self.counters: Counter[str] = Counter()
+        self.counters = Counter(dict.fromkeys(REASONS, 0))  # all there from the start: another thread reads them
         self._name = name
         self._brokers = tuple(brokers)
         self._gateway = gateway

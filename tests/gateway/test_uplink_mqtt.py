@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import TypeVar
 
 import paho.mqtt.client as paho
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.uplinks import mqtt
@@ -203,9 +206,9 @@ class Peer:
     """A plain MQTT client with a certificate of the site: the centre, or a gateway that was taken over."""
 
     def __init__(self, port: int, certificate: Path, subscribe: str | None = None, will: str | None = None):
-        self.got: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        self.acknowledged = threading.Event()
-        subscribed: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.got = got = queue.SimpleQueue[tuple[str, bytes]]()
+        self.acknowledged = acknowledged = threading.Event()
+        subscribed = queue.SimpleQueue[bool]()
         context = ssl.create_default_context(cafile=str(certificate.with_name("ca.pem")))
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -215,8 +218,8 @@ class Peer:
         if subscribe:
             self.client.on_connect = lambda client, *_: client.subscribe(subscribe, 1) and None
         self.client.on_subscribe = lambda _client, _data, _mid, reasons, _: subscribed.put(not reasons[0].is_failure)
-        self.client.on_message = lambda _client, _data, message: self.got.put((message.topic, bytes(message.payload)))
-        self.client.on_publish = lambda *_: self.acknowledged.set()
+        self.client.on_message = lambda _client, _data, message: got.put((message.topic, bytes(message.payload)))
+        self.client.on_publish = lambda *_: acknowledged.set()
         self.client.connect("localhost", port)
         self.client.loop_start()
         self.granted = subscribed.get(timeout=WAIT_S) if subscribe else False
@@ -344,7 +347,7 @@ def test_what_is_too_long_is_neither_sent_nor_received(start: Start, broker: Bro
     centre.client.publish("sixkit/1/gw-1/down/unheard-of", b"x", 1)
     centre.client.publish(DOWN, bytes(PAYLOAD_BYTES_MAX), 1)
     assert len(inbox.next(Downlink).payload) == PAYLOAD_BYTES_MAX
-    assert uplink.counters == {"too_long": 1, "downlink_too_long": 1, "unknown_topic": 1}
+    assert +uplink.counters == Counter(too_long=1, downlink_too_long=1, unknown_topic=1)
 
 
 def test_a_flood_from_above_is_cut_and_counted(start: Start, broker: Broker, centre: Peer) -> None:
@@ -459,10 +462,11 @@ def test_dates_are_checked_unless_the_clock_is_unset(
     dated = redated(site, tmp_path / "dated", datetime(year, 1, 1, tzinfo=UTC))
     broker = Broker(dated, port)
     try:
-        _, inbox = start(port)
-        assert said in inbox.next(UplinkState).detail
-        _, unset = start(port, clock_unset=True)
-        assert unset.next(UplinkState).up
+        for ca in (site / "centre/ca.pem", dated / "dated-ca.pem"):  # the broker's certificate, and the authority too
+            _, inbox = start(port, ca=ca)
+            assert said in inbox.next(UplinkState).detail
+            _, unset = start(port, ca=ca, clock_unset=True)
+            assert unset.next(UplinkState).up
         make_site(tmp_path / "other")
         _, foreign = start(port, clock_unset=True, ca=tmp_path / "other/centre/ca.pem")
         assert "not of this site's authority" in foreign.next(UplinkState).detail
@@ -471,10 +475,11 @@ def test_dates_are_checked_unless_the_clock_is_unset(
 
 
 def redated(site: Path, copy: Path, now: datetime) -> Path:
-    """The site with a broker's certificate of another time."""
+    """The site with a broker's certificate of another time, and beside it the authority's of that time."""
     shutil.copytree(site, copy)
     key, authority = ((copy / name).read_bytes() for name in ("broker/broker.key", "centre/ca.key"))
     (copy / "broker/broker.pem").write_bytes(certificates.broker_certificate(key, authority, "localhost", now))
+    (copy / "dated-ca.pem").write_bytes(certificates.authority_certificate(authority, now))
     return copy
 
 
@@ -512,6 +517,90 @@ def test_unusable_files_are_named_and_tried_again(start: Start, broker: Broker, 
 def test_a_host_that_is_not_there_is_said(start: Start, host: str) -> None:
     _, inbox = start(1, host=host)
     assert "no such host" in inbox.next(UplinkState).detail
+
+
+# --- a broker that was taken over ---
+
+CONNACK, SUBACK = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01"
+LONG = b"\xff\xff\xff\x7f"  # the longest length that MQTT can say: 256 MB
+
+
+class Impostor:
+    """A server with the broker's certificate that says `scripts` to one client after the other, then behaves."""
+
+    def __init__(self, site: Path, scripts: list[bytes], hang_up: bool = True):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(site / "broker/broker.pem", site / "broker/broker.key")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.behaves = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(scripts, hang_up))
+        self._thread.start()
+
+    def _serve(self, scripts: list[bytes], hang_up: bool) -> None:
+        with self._listener:
+            for script in scripts:
+                self._say(script, hang_up)
+            self.behaves.set()
+            self._say(CONNACK + SUBACK, False)
+
+    def _say(self, script: bytes, hang_up: bool) -> None:
+        plain, _ = self._listener.accept()
+        with contextlib.suppress(OSError), self._context.wrap_socket(plain, server_side=True) as tls:
+            tls.settimeout(WAIT_S)
+            tls.recv(4096)
+            tls.sendall(script)
+            if hang_up:
+                tls.shutdown(socket.SHUT_WR)
+            while tls.recv(4096):
+                pass
+
+    def gone(self) -> bool:
+        self._thread.join(WAIT_S)
+        return not self._thread.is_alive()
+
+
+def packet(kind: int, body: bytes) -> bytes:
+    return bytes([kind, len(body)]) + body
+
+
+PACKETS = st.one_of(
+    st.sampled_from([CONNACK, SUBACK, CONNACK + SUBACK, packet(0x30, b"\x00\x02\xff\xfe"), b"\x30" + LONG]),
+    st.builds(packet, st.integers(0, 255), st.binary(max_size=60)),
+    st.binary(max_size=60),
+)
+
+
+@given(scripts=st.lists(st.lists(PACKETS, max_size=5).map(b"".join), max_size=4))
+def test_whatever_a_broker_says_the_uplink_comes_back(site: Path, scripts: list[bytes]) -> None:
+    impostor, own = Impostor(site, scripts), site / "gateways/gw-1"
+    uplink = MqttUplink(
+        "mqtt-1",
+        [("localhost", impostor.port)],
+        "gw-1",
+        own / "ca.pem",
+        own / "uplink.pem",
+        own / "uplink.key",
+        put=Inbox().put,
+        clock_unset=bool,
+        random=bytes,  # zeros: no waiting
+    )
+    uplink.start()
+    assert impostor.behaves.wait(WAIT_S)
+    assert until(lambda: uplink.send("alarm", b"still here"))
+    uplink.stop()
+    assert impostor.gone()
+
+
+@pytest.mark.parametrize("script", [b"\x30" + LONG + bytes(60_000), 2 * packet(0x34, b"\x00\x01a\x00\x07x")])
+def test_what_would_be_stored_without_bound_ends_the_connection(start: Start, site: Path, script: bytes) -> None:
+    impostor = Impostor(site, [CONNACK + SUBACK + script], hang_up=False)
+    uplink, inbox = start(impostor.port)
+    assert inbox.next(UplinkState).up
+    assert "nobody asked for" in inbox.next(UplinkState).detail
+    assert inbox.next(UplinkState).up
+    uplink.stop()
+    assert impostor.gone()
 
 
 # --- what the broker lets a gateway do ---

@@ -212,6 +212,15 @@ def test_the_broker_of_a_site_stays_what_it_is(tmp_path: Path) -> None:
         make_site(tmp_path, broker="other:1")
 
 
+def test_new_gateways_get_every_broker_that_the_centre_has(tmp_path: Path) -> None:
+    make_site(tmp_path)
+    settings = tmp_path / "centre/dispatch.toml"
+    settings.write_text(settings.read_text().replace('"localhost:8883"', '["localhost:8883", "b.example:8883"]'))
+    make_site(tmp_path, "gw-2")
+    read = config.load(tmp_path / "gateways/gw-2/gateway.toml")
+    assert read.uplinks[0].brokers == (("localhost", 8883), ("b.example", 8883))
+
+
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
