@@ -52,8 +52,9 @@ class Sending:
         self._window = window
         self._held: dict[EventId, _Held] = {}
         self._queues: dict[str, _Queue] = {}
-        self._behind: set[str] = set()  # terminals of which events wait in the outbox that are not here
-        self._refused: set[str] = set()  # of them, those found so since the outbox was last asked
+        # Of each terminal, the first event that is in the outbox and not here: nothing later of it is taken.
+        self._behind: dict[str, EventId] = {}
+        self._refused: dict[str, EventId] = {}  # what came to be so since the outbox was last asked
 
     def add(self, event: Event, live: bool, since_ms: int | None = None) -> bool:
         """Take `event` (`live`: it happened just now), which waits since `since_ms` (its own time, if not given).
@@ -63,8 +64,9 @@ class Sending:
         if event.id in self._held:
             return True
         held = _Held(event, live, event.time.mono_ms if since_ms is None else since_ms)
-        if (live and event.terminal in self._behind) or not self._make_room(event.terminal, held.rank()):
-            self._refuse(event.terminal)
+        overtakes = event.id > self._behind.get(event.terminal, event.id)
+        if overtakes or not self._make_room(event.terminal, held.rank()):
+            self._refuse(event)
             return False
         self._held[event.id] = held
         queue = self._queues.setdefault(event.terminal, _Queue())
@@ -83,16 +85,16 @@ class Sending:
 
     def loaded(self, events: Iterable[Event], more: Mapping[str, EventId], now_ms: int) -> None:
         """Take what the outbox loaded, in its order; `more` is the first event that it still has of each terminal."""
-        self._behind = set(more) | self._refused
-        full: set[str] = set()  # what comes behind an event that found no room has none either
+        self._behind = dict(more)
+        for terminal, first in self._refused.items():
+            self._behind[terminal] = min(first, self._behind.get(terminal, first))
         for event in events:
-            if event.terminal not in full and not self.add(event, live=False, since_ms=now_ms):
-                full.add(event.terminal)
+            self.add(event, live=False, since_ms=now_ms)
         for terminal, first in more.items():
             self._leave(terminal, first)
 
     def ready(self, now_ms: int) -> list[tuple[Event, int]]:
-        """What to send now, and for the how manieth time; it is in flight from now on."""
+        """What to send now, with the number of the attempt; it is in flight from now on."""
         self._expire(now_ms)
         flying = sum(queue.flying is not None for queue in self._queues.values())
         chosen = []
@@ -181,9 +183,9 @@ class Sending:
         if not queue.ids:
             del self._queues[terminal]
 
-    def _refuse(self, terminal: str) -> None:
-        self._behind.add(terminal)
-        self._refused.add(terminal)
+    def _refuse(self, event: Event) -> None:
+        for outside in (self._behind, self._refused):
+            outside[event.terminal] = min(event.id, outside.get(event.terminal, event.id))
 
     def _make_room(self, terminal: str, rank: _Rank) -> bool:
         """Room for an event of this rank: where there is none, the last event of the least urgent other terminal goes
@@ -198,8 +200,9 @@ class Sending:
         if not others:
             return False
         _, name = max(others)
-        self._drop(name, {self._queues[name].ids[-1]})
-        self._refuse(name)
+        last = self._queues[name].ids[-1]
+        self._refuse(self._held[last].event)
+        self._drop(name, {last})
         return True
 
     def _leave(self, terminal: str, first: EventId) -> None:

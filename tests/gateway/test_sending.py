@@ -237,16 +237,21 @@ TestAgainstAnOracle = AgainstAnOracle.TestCase
 
 
 class Disk:
-    """All unsettled events, as the outbox has them."""
+    """All unsettled events, as the outbox has them; what it is asked for comes a turn later."""
 
     def __init__(self) -> None:
         self.rows: dict[EventId, Event] = {}
+        self.answer: tuple[list[Event], dict[str, EventId]] | None = None
 
-    def load(self, sending: Sending, limit: int, now_ms: int = 0) -> None:
-        held = sending.held()
-        order = [key for key in by_urgency([key_of(one) for one in self.rows.values()]) if key.id not in held]
-        more = {key.terminal: key.id for key in reversed(order[limit:])}
-        sending.loaded([self.rows[key.id] for key in order[:limit]], more, now_ms)
+    def load(self, sending: Sending, limit: int) -> None:
+        if self.answer is not None:
+            sending.loaded(*self.answer, 0)
+            self.answer = None
+        elif sending.behind() and sending.room() > 0:
+            held = sending.held()
+            order = [key for key in by_urgency([key_of(one) for one in self.rows.values()]) if key.id not in held]
+            more = {key.terminal: key.id for key in reversed(order[limit:])}
+            self.answer = [self.rows[key.id] for key in order[:limit]], more
 
 
 def test_a_live_alarm_finds_room_at_the_cost_of_the_last_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,12 +319,11 @@ def test_whatever_the_room_everything_is_sent_and_in_order(
             sending.add(one, live=True)
             if step:
                 first += turn(sending, disk, data)
-        for _ in range(10 * len(plan)):
+        for _ in range(10):
             first += turn(sending, disk, data)
-        while disk.rows:
-            before = len(disk.rows)
+        for _ in range(10 * len(plan)):
             first += turn(sending, disk, None)
-            assert len(disk.rows) < before
+        assert not disk.rows
         for terminal in "abcd":
             mine = [one.id for one in first if one.terminal == terminal]
             assert mine == sorted(mine)
@@ -329,8 +333,7 @@ def test_whatever_the_room_everything_is_sent_and_in_order(
 def turn(sending: Sending, disk: Disk, data: st.DataObject | None) -> list[Event]:
     """One round: load if there is more, send, and have a receipt for some or (without `data`) all; what was sent for
     the first time while it was in memory."""
-    if sending.behind() and sending.room() > 0:
-        disk.load(sending, limit=3)
+    disk.load(sending, limit=3)
     out = sending.ready(0)
     for one, _ in out:
         if data is None or data.draw(st.booleans()):
