@@ -7,18 +7,18 @@ import fcntl
 import os
 import pwd
 import secrets
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from protocol.words import Told, Unavailable
 
 from . import broker_conf, certificates, site_texts
+from .site_files import Files
 from .site_words import BROKER_DEFAULT, PORT_DEFAULT, Wish, host_and_port
 
 TERMINALS_MAX: Final = 250  # what the agent accepts on one gateway
@@ -103,8 +103,8 @@ class _Maker:
 
     def __init__(self, folder: Path, now: datetime):
         self._folder = folder
+        self._files = Files(folder)
         self._now = now
-        self._made: list[str] = []
 
     def make(self, wish: Wish, simulation: bool, language: str) -> Site:
         brokers = self._brokers(wish.broker)
@@ -112,7 +112,7 @@ class _Maker:
         self._refuse_moved(wish.gateway)
         authority = self._centre(brokers[0], simulation)
         self._broker(authority, host, port)
-        site = Site(self._folder, wish.gateway, brokers[0], self._made)
+        site = Site(self._folder, wish.gateway, brokers[0], self._files.made)
         site.terminals, site.added = self._gateway(wish, authority, brokers, simulation, language)
         self._enrol(wish)
         site.broker_changed = self._permit()
@@ -120,36 +120,36 @@ class _Maker:
 
     def _centre(self, broker: str, simulation: bool) -> bytes:
         """Makes what the centre has; the authority's private key."""
-        authority = self._put("centre/ca.key", certificates.tls_key, secret=True)
-        self._put("centre/ca.pem", lambda: certificates.authority_certificate(authority, self._now))
-        identity = self._put("centre/centre.key", certificates.identity_key, secret=True)
-        self._put("centre/centre.pub", lambda: certificates.public_key(identity))
+        authority = self._files.put("centre/ca.key", certificates.tls_key, secret=True)
+        self._files.put("centre/ca.pem", lambda: certificates.authority_certificate(authority, self._now))
+        identity = self._files.put("centre/centre.key", certificates.identity_key, secret=True)
+        self._files.put("centre/centre.pub", lambda: certificates.public_key(identity))
         self._client("centre/dispatch", authority, broker_conf.DISPATCH)
-        self._put_text("centre/dispatch.toml", lambda: site_texts.dispatch_toml(broker, simulation))
-        self._put_text("centre/gateways.toml", lambda: site_texts.GATEWAYS_HEAD)
+        self._files.put_text("centre/dispatch.toml", lambda: site_texts.dispatch_toml(broker, simulation))
+        self._files.put_text("centre/gateways.toml", lambda: site_texts.GATEWAYS_HEAD)
         return authority
 
     def _broker(self, authority: bytes, host: str, port: int) -> None:
-        key = self._put("broker/broker.key", certificates.tls_key, secret=True)
-        self._put("broker/broker.pem", lambda: certificates.broker_certificate(key, authority, host, self._now))
-        self._copy("centre/ca.pem", "broker/ca.pem")
+        key = self._files.put("broker/broker.key", certificates.tls_key, secret=True)
+        self._files.put("broker/broker.pem", lambda: certificates.broker_certificate(key, authority, host, self._now))
+        self._files.copy("centre/ca.pem", "broker/ca.pem")
         for store in ("jetstream", "mosquitto"):
-            self._path(f"broker/{store}").mkdir(mode=0o700, exist_ok=True)
-        self._put_text("broker/nats.conf", lambda: broker_conf.nats_conf(host, port))
-        self._put_text("broker/mosquitto.conf", lambda: broker_conf.mosquitto_conf(host, port, _own_name()))
+            self._files.path(f"broker/{store}").mkdir(mode=0o700, exist_ok=True)
+        self._files.put_text("broker/nats.conf", lambda: broker_conf.nats_conf(host, port))
+        self._files.put_text("broker/mosquitto.conf", lambda: broker_conf.mosquitto_conf(host, port, _own_name()))
         # mosquitto warns of an access list that others can read
-        self._put("broker/acl", lambda: broker_conf.mosquitto_acl().encode(), secret=True)
+        self._files.put("broker/acl", lambda: broker_conf.mosquitto_acl().encode(), secret=True)
 
     def _gateway(
         self, wish: Wish, authority: bytes, brokers: list[str], simulation: bool, language: str
     ) -> tuple[list[Terminal], list[str]]:
         own = f"gateways/{wish.gateway}"
-        identity = self._put(f"{own}/identity.key", certificates.identity_key, secret=True)
-        self._put(f"{own}/identity.pub", lambda: certificates.public_key(identity))
+        identity = self._files.put(f"{own}/identity.key", certificates.identity_key, secret=True)
+        self._files.put(f"{own}/identity.pub", lambda: certificates.public_key(identity))
         self._client(f"{own}/uplink", authority, wish.gateway)
-        self._copy("centre/ca.pem", f"{own}/ca.pem")
-        self._copy("centre/centre.pub", f"{own}/centre.pub")
-        self._put_text(
+        self._files.copy("centre/ca.pem", f"{own}/ca.pem")
+        self._files.copy("centre/centre.pub", f"{own}/centre.pub")
+        self._files.put_text(
             f"{own}/gateway.toml",
             lambda: site_texts.gateway_toml(wish.gateway, language, simulation, brokers, wish.port),
         )
@@ -157,12 +157,12 @@ class _Maker:
 
     def _terminals(self, name: str, wish: Wish) -> tuple[list[Terminal], list[str]]:
         """All terminals of the gateway after adding those that are wished for and missing, and the ids of these."""
-        self._put(name, lambda: site_texts.TERMINALS_HEAD.encode(), secret=True)
-        rows = self._toml(name).get("terminal", [])
+        self._files.put(name, lambda: site_texts.TERMINALS_HEAD.encode(), secret=True)
+        rows = self._files.toml(name).get("terminal", [])
         try:
             terminals = [Terminal(row["id"], row["kind"], row["room"], row["address"]) for row in rows]
         except (KeyError, TypeError) as error:
-            raise self._broken(name, f"terminal without {error}") from error
+            raise self._files.broken(name, f"terminal without {error}") from error
         new = _missing(terminals, wish.terminals)
         if len(terminals) + len(new) > TERMINALS_MAX:
             raise Told(
@@ -171,23 +171,25 @@ class _Maker:
             )
         if new:
             added = (site_texts.terminals_row(t.id, t.kind, t.room, t.address, secrets.token_bytes(32)) for t in new)
-            self._write(name, self._path(name).read_bytes() + "".join(added).encode(), secret=True)
+            self._files.append(name, "".join(added), secret=True)
         return terminals + new, [terminal.id for terminal in new]
 
     def _enrol(self, wish: Wish) -> None:
         """Writes the gateway into the centre's list, where it is not there yet."""
         if self._known_key(wish.gateway) is None:
             row = site_texts.gateways_row(wish.gateway, self._raw_identity(wish.gateway), wish.home)
-            self._write("centre/gateways.toml", self._path("centre/gateways.toml").read_bytes() + row.encode())
+            self._files.write(
+                "centre/gateways.toml", self._files.path("centre/gateways.toml").read_bytes() + row.encode()
+            )
 
     def _permit(self) -> bool:
         """Writes the broker's permissions, where they changed; whether a running broker has to be told."""
         name = f"broker/{broker_conf.PERMISSIONS_FILE}"
-        users = broker_conf.nats_users(self._toml("centre/gateways.toml").get("gateway", {})).encode()
-        existed = self._path(name).exists()
-        if existed and self._path(name).read_bytes() == users:
+        users = broker_conf.nats_users(self._files.toml("centre/gateways.toml").get("gateway", {})).encode()
+        existed = self._files.path(name).exists()
+        if existed and self._files.path(name).read_bytes() == users:
             return False
-        self._write(name, users)
+        self._files.write(name, users)
         return existed
 
     def _refuse_moved(self, gateway: str) -> None:
@@ -195,7 +197,7 @@ class _Maker:
         known = self._known_key(gateway)
         if known is None:
             return
-        here = self._path(f"gateways/{gateway}/identity.key").exists()
+        here = self._files.path(f"gateways/{gateway}/identity.key").exists()
         if not here or self._raw_identity(gateway) != known:
             raise Told(
                 f"gateway {gateway} is enrolled in centre/gateways.toml with another key than this folder holds; "
@@ -205,93 +207,37 @@ class _Maker:
             )
 
     def _known_key(self, gateway: str) -> str | None:
-        if not self._path("centre/gateways.toml").exists():
+        if not self._files.path("centre/gateways.toml").exists():
             return None
         try:
-            key: str | None = self._toml("centre/gateways.toml").get("gateway", {}).get(gateway, {}).get("key")
+            key: str | None = self._files.toml("centre/gateways.toml").get("gateway", {}).get(gateway, {}).get("key")
         except AttributeError as error:
-            raise self._broken("centre/gateways.toml", f"gateway {gateway}") from error
+            raise self._files.broken("centre/gateways.toml", f"gateway {gateway}") from error
         return key
 
     def _raw_identity(self, gateway: str) -> str:
         name = f"gateways/{gateway}/identity.key"
-        with self._key_errors(name):
-            return base64.b64encode(certificates.raw_public_key(self._path(name).read_bytes())).decode()
+        with self._files.key_errors(name):
+            return base64.b64encode(certificates.raw_public_key(self._files.path(name).read_bytes())).decode()
 
     def _brokers(self, wished: str | None) -> list[str]:
         """The site's brokers: what the centre of an existing site has, or else what is wished for, or the default."""
-        if not self._path("centre/dispatch.toml").exists():
+        if not self._files.path("centre/dispatch.toml").exists():
             return [wished or BROKER_DEFAULT]
-        found = self._toml("centre/dispatch.toml").get("broker")
-        brokers = found if isinstance(found, list) else [found]
-        if not brokers or not all(isinstance(broker, str) for broker in brokers):
-            raise self._broken("centre/dispatch.toml", "no broker")
+        found = self._files.toml("centre/dispatch.toml").get("broker")
+        brokers = [broker for broker in (found if isinstance(found, list) else [found]) if isinstance(broker, str)]
+        if not brokers:
+            raise self._files.broken("centre/dispatch.toml", "no broker")
         if wished is not None and wished not in brokers:
             raise Told(
-                f"this site's broker is {', '.join(brokers)}, not {wished}; to move it, make a new site in another folder",
+                f"this site's broker is {', '.join(brokers)}, not {wished}; to move it, make a new site elsewhere",
                 f"本站点的消息服务器是 {'、'.join(brokers)},而非 {wished};如需更换,请在另一文件夹新建站点",
             )
         return brokers
 
     def _client(self, stem: str, authority: bytes, name: str) -> None:
-        key = self._put(f"{stem}.key", certificates.tls_key, secret=True)
-        self._put(f"{stem}.pem", lambda: certificates.client_certificate(key, authority, name, self._now))
-
-    def _copy(self, source: str, name: str) -> None:
-        content = self._path(source).read_bytes()
-        if self._put(name, lambda: content) != content:
-            raise Told(
-                f"{self._path(name)} differs from {source}: this folder mixes two sites; move one of them away",
-                f"{self._path(name)} 与 {source} 不一致:该文件夹混有两个站点;请移走其中之一",
-            )
-
-    def _put_text(self, name: str, make: Callable[[], str]) -> None:
-        self._put(name, lambda: make().encode())
-
-    def _put(self, name: str, make: Callable[[], bytes], secret: bool = False) -> bytes:
-        """What the file `name` holds; it is made where missing, whole or not at all."""
-        if self._path(name).exists():
-            return self._path(name).read_bytes()
-        with self._key_errors(name):
-            content = make()
-        self._write(name, content, secret)
-        return content
-
-    def _write(self, name: str, content: bytes, secret: bool = False) -> None:
-        path = self._path(name)
-        _make_folder(path.parent)
-        beside = path.with_name(f".{path.name}.new")
-        beside.unlink(missing_ok=True)  # of a run that was interrupted
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        beside.replace(path)
-        if name not in self._made:
-            self._made.append(name)
-
-    def _toml(self, name: str) -> dict[str, Any]:
-        try:
-            return tomllib.loads(self._path(name).read_bytes().decode())
-        except ValueError as error:
-            raise self._broken(name, str(error)) from error
-
-    @contextmanager
-    def _key_errors(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, TypeError) as error:
-            raise self._broken(f"the key of {name}", str(error)) from error
-
-    def _broken(self, name: str, detail: str) -> Told:
-        return Told(
-            f"{self._folder}/{name} is broken ({detail}); mend it, or move it away to have a new one made",
-            f"{self._folder}/{name} 已损坏({detail});请修复,或移走后重新生成",
-        )
-
-    def _path(self, name: str) -> Path:
-        return self._folder / name
+        key = self._files.put(f"{stem}.key", certificates.tls_key, secret=True)
+        self._files.put(f"{stem}.pem", lambda: certificates.client_certificate(key, authority, name, self._now))
 
 
 def _missing(terminals: Sequence[Terminal], wished: Sequence[tuple[str, str]]) -> list[Terminal]:
@@ -306,13 +252,6 @@ def _missing(terminals: Sequence[Terminal], wished: Sequence[tuple[str, str]]) -
         new.append(Terminal(f"{kind}-{number}", kind, room, address))
         ids.add(f"{kind}-{number}")
     return new
-
-
-def _make_folder(path: Path) -> None:
-    """Each folder that is missing, for the owner alone; Path.mkdir gives parents the usual mode."""
-    if not path.exists():
-        _make_folder(path.parent)
-        path.mkdir(mode=0o700)
 
 
 def _own_name() -> str | None:
