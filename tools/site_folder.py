@@ -160,9 +160,9 @@ class _Maker:
         self._files.put(name, lambda: site_texts.TERMINALS_HEAD.encode(), secret=True)
         rows = self._files.toml(name).get("terminal", [])
         try:
-            terminals = [Terminal(row["id"], row["kind"], row["room"], row["address"]) for row in rows]
-        except (KeyError, TypeError) as error:
-            raise self._files.broken(name, f"terminal without {error}") from error
+            terminals = [Terminal(row["id"], row["kind"], row.get("room", ""), int(row["address"])) for row in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._files.broken(name, f"a terminal's {error}") from error
         new = _missing(terminals, wish.terminals)
         if len(terminals) + len(new) > TERMINALS_MAX:
             raise Told(
@@ -178,9 +178,7 @@ class _Maker:
         """Writes the gateway into the centre's list, where it is not there yet."""
         if self._known_key(wish.gateway) is None:
             row = site_texts.gateways_row(wish.gateway, self._raw_identity(wish.gateway), wish.home)
-            self._files.write(
-                "centre/gateways.toml", self._files.path("centre/gateways.toml").read_bytes() + row.encode()
-            )
+            self._files.append("centre/gateways.toml", row)
 
     def _permit(self) -> bool:
         """Writes the broker's permissions, where they changed; whether a running broker has to be told."""

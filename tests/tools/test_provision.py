@@ -267,7 +267,15 @@ def test_a_site_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["centre/gateways.toml", "centre/dispatch.toml", "gateways/gw-1/terminals.toml"])
-@pytest.mark.parametrize("content", [b"\xff", b"= 3", b"gateway = 3\nterminal = 3\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff",
+        b"= 3",
+        b"gateway = 3\nterminal = 3\n",
+        b'gateway = []\n[[terminal]]\nid = "x"\nkind = "gas"\naddress = "x"\n',
+    ],
+)
 def test_a_broken_list_is_said_and_kept(tmp_path: Path, name: str, content: bytes) -> None:
     make_site(tmp_path)
     (tmp_path / name).write_bytes(content)
