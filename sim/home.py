@@ -42,8 +42,15 @@ class Home:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="home", daemon=True)
 
+    def plug(self) -> None:
+        """Puts the port in place, where nobody speaks yet; anew if it was there."""
+        with self._lock:
+            self._plug()
+
     def start(self) -> None:
-        self._plug()
+        """Lets the terminals speak, and puts the port in place if it is not."""
+        if self._fds is None:
+            self.plug()
         self._thread.start()
 
     def stop(self) -> None:

@@ -37,6 +37,7 @@ class Stage:
         self.home = Home(self.site.port, self.played, Line(seed), self.mono_ms, rate)
 
     def __enter__(self) -> Stage:
+        self.home.plug()  # before the agent looks for it: it looks once a second
         try:
             for name in ("broker", "centre", "agent"):
                 self.site.start(name)

@@ -1,0 +1,138 @@
+"""Played terminals against the gateway's end of the link, in virtual time: what was promised and what was kept."""
+
+from __future__ import annotations
+
+from random import Random
+
+from protocol.wire import codes
+from protocol.wire.gateway_end import GatewayEnd
+from protocol.wire.messages import Event, Heartbeat
+from sim.line import Faults, Line
+from sim.terminals import Played, Promise
+
+KEY = bytes(range(32))
+TURN_MS = 10
+
+
+class Wire:
+    """One played terminal, a line, and a gateway that acknowledges every event at once."""
+
+    def __init__(self, kind: str, seed: int = 1):
+        self.now = 1_000_000
+        self.terminal = Played("t-1", kind, 1001, KEY, seed, self.now)
+        self.line = Line(seed)
+        self.gateway = GatewayEnd({1001: KEY}, Random(seed).randbytes)
+        self.acknowledges = True
+        self.said: list[object] = []
+        self._down = b""
+
+    def run(self, ms: int) -> None:
+        for _ in range(ms // TURN_MS):
+            up = self.line.up.carry(self.terminal.step(self._down, self.now), self.now)
+            for message in self.gateway.receive(up, self.now):
+                self.said.append(message)
+                if isinstance(message, Event) and self.acknowledges:
+                    self.gateway.acknowledge(message.address, message.boot, message.number)
+            self._down = self.line.down.carry(self.gateway.poll(self.now), self.now)
+            self.now += TURN_MS
+
+    def events(self) -> list[Event]:
+        return [message for message in self.said if isinstance(message, Event)]
+
+    def promises(self) -> list[Promise]:
+        return self.terminal.promises()
+
+
+def test_each_press_is_promised_delivered_and_acknowledged_in_order() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do("press", wire.now, presses=3, every_ms=400)
+    wire.run(3000)
+    assert [event.number for event in wire.events()] == [promise.number for promise in wire.promises()] == [1, 2, 3]
+    assert all(promise.acknowledged_ms is not None for promise in wire.promises())
+    assert wire.terminal.online()
+    assert wire.terminal.pending() == 0
+
+
+def test_a_promise_stays_open_until_the_gateway_acknowledges() -> None:
+    wire = Wire("button")
+    wire.acknowledges = False
+    wire.run(1000)
+    wire.terminal.do("press", wire.now)
+    wire.run(2000)
+    assert [promise.acknowledged_ms for promise in wire.promises()] == [None]
+    assert wire.terminal.pending() == 1
+
+
+def test_presses_through_a_bad_line_come_once_each() -> None:
+    wire = Wire("button", seed=3)
+    wire.line.set_faults(Faults(loss=0.4, repeat=0.3, flip=0.1, noise=5.0))
+    wire.terminal.do("press", wire.now, presses=10, every_ms=1000)
+    wire.run(60_000)
+    assert [event.number for event in wire.events()] == list(range(1, 11))
+    assert all(promise.acknowledged_ms is not None for promise in wire.promises())
+
+
+def test_smoke_follows_its_curve_to_the_alarm_and_back() -> None:
+    wire = Wire("smoke")
+    wire.terminal.do("flaming", wire.now)
+    wire.run(10_000)
+    wire.terminal.do("clearing", wire.now)
+    wire.run(80_000)
+    assert [(promise.kind, promise.phase) for promise in wire.promises()] == [
+        ("smoke", "raised"),
+        ("smoke", "restored"),
+    ]
+
+
+def test_a_dead_terminal_says_nothing_and_goes_on_when_alive() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do("dead", wire.now)
+    before = len(wire.said)
+    wire.terminal.do("press", wire.now)
+    wire.run(5000)
+    assert len(wire.said) == before
+    wire.terminal.do("alive", wire.now)
+    wire.run(70_000)  # a heartbeat is due every 60 s
+    assert len(wire.said) > before
+
+
+def test_what_a_pulled_battery_loses_is_gone_and_a_new_boot_is_another_name() -> None:
+    wire = Wire("button")
+    wire.acknowledges = False
+    wire.run(1000)
+    wire.terminal.do("press", wire.now)
+    wire.run(1000)
+    wire.terminal.do("battery_changed", wire.now)
+    wire.acknowledges = True
+    wire.run(1000)
+    wire.terminal.do("press", wire.now)
+    wire.run(2000)
+    lost, kept = wire.promises()
+    assert (lost.gone, lost.acknowledged_ms) == ("battery", None)
+    assert kept.boot != lost.boot
+    assert kept.acknowledged_ms is not None
+
+
+def test_what_a_full_queue_crowds_out_is_noted_and_not_taken_for_acknowledged() -> None:
+    wire = Wire("button")
+    wire.acknowledges = False
+    wire.terminal.do("press", wire.now, presses=40, every_ms=300)
+    wire.run(20_000)
+    gone = [promise for promise in wire.promises() if promise.gone]
+    assert len(wire.promises()) == 40
+    assert wire.terminal.pending() == 40 - len(gone)
+    assert {promise.gone for promise in gone} == {"crowded"}
+    assert all(promise.acknowledged_ms is None for promise in wire.promises())
+
+
+def test_tamper_and_a_low_battery_come_with_the_heartbeat() -> None:
+    wire = Wire("smoke")
+    wire.terminal.do("tamper", wire.now)
+    wire.terminal.do("battery_low", wire.now)
+    wire.run(2000)
+    last = [message for message in wire.said if isinstance(message, Heartbeat)][-1]
+    assert last.conditions & codes.TAMPER
+    assert last.conditions & codes.BATTERY_LOW
+    assert last.battery < 20

@@ -1,0 +1,78 @@
+"""`sixkit sim` as people call it: exit codes, both languages, JSON, and what is wrong said in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = Path(__file__).parent.parent / "cases"
+
+
+def sixkit(*arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sixkit_tools", "sim", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SIXKIT_LANG": language},
+        timeout=100,
+        check=False,
+    )
+
+
+def test_a_good_case_exits_0_and_reports_as_json() -> None:
+    done = sixkit("run", "--json", str(CASES / "button.toml"))
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["good"]) == (0, True)
+    assert [event["kind"] for event in found["cases"][0]["events"]] == ["button"]
+    assert "The button is pressed" in done.stderr
+
+
+def test_a_case_that_is_not_so_exits_1_and_says_how(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    head = (CASES / "button.toml").read_text().partition("[[expect]]")[0]
+    wrong.write_text(head + "[[expect]]\nnothing_else = true\n")
+    done = sixkit("run", str(wrong), language="zh")
+    assert done.returncode == 1
+    assert "中心有 button-1 的 button raised" in done.stderr
+    assert str(wrong) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["replay", "--smoke", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["soak", "--kills", "0"], "--kills must be at least 1"),
+        (["run"], "CASE.toml"),
+        (["run", "--jobs", "99", "x.toml"], "--jobs"),
+        ([], "WHAT"),
+    ],
+)
+def test_wrong_usage_exits_2_with_a_sentence(arguments: list[str], said: str) -> None:
+    done = sixkit(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_has_examples() -> None:
+    for what in ("run", "replay", "soak"):
+        done = sixkit(what, "--help")
+        assert done.returncode == 0
+        assert f"sixkit sim {what}" in done.stdout.partition("examples:")[2]
+
+
+@pytest.mark.parametrize("fire", ["SDC02", pytest.param("SDC05", marks=pytest.mark.night)])
+def test_a_recorded_fire_reaches_the_centre(recorded: Path, fire: str) -> None:
+    path = recorded / "smoke_nist_tn1455" / f"NIST_Smoke_Alarms_{fire}.csv.gz"
+    done = sixkit("replay", "--smoke", str(path), "--column", "SMA_1", "--clock-rate", "20", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["good"], found["fire"]) == (0, True, fire)
+    assert 20 <= found["alarm_s"] <= found["centre_s"] < 240
+    assert len(found["real_alarms_s"]) > 10
+    assert "NIST TN 1455" in found["source"]
