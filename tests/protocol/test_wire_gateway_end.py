@@ -161,6 +161,32 @@ def test_an_older_hello_of_the_same_boot_is_a_replay() -> None:
     assert gate.poll(200) == b""
 
 
+def test_a_hello_of_a_session_that_is_over_is_a_replay() -> None:
+    end, gate = terminal(), gateway()
+    first = end.poll(0)
+    gate.receive(first, 0)
+    end.receive(gate.poll(0), 0)
+    talk(end, gate, 0)
+    end._start_hello(1_000)
+    talk(end, gate, 1_000)
+    gate.receive(first, 2_000)
+    assert gate.poll(2_000) == b""
+    assert gate.counters["replays"] == 1
+
+
+def test_a_second_hello_before_the_first_session_was_used_gives_the_second_session() -> None:
+    end, gate = terminal(), gateway()
+    gate.receive(end.poll(0), 0)
+    end.receive(gate.poll(0), 0)
+    first_beat = end.poll(0)
+    end._start_hello(10)
+    gate.receive(end.poll(10), 10)
+    assert [type(s) for s in gate.receive(first_beat, 11)] == [Hello, Heartbeat]
+    end.receive(gate.poll(12), 12)
+    assert [type(s) for s in gate.receive(end.poll(12), 12)] == [Hello, Heartbeat]
+    assert gate._peers[ADDRESS]._candidates == []
+
+
 def test_a_hello_under_another_key_is_counted() -> None:
     gate = gateway()
     gate.receive(TerminalEnd(ADDRESS, SMOKE, bytes(32), Random(1).randbytes, 0).poll(0), 0)
@@ -199,6 +225,20 @@ def test_an_acknowledgement_for_one_boot_is_never_given_to_the_next() -> None:
     gate.acknowledge(ADDRESS, restarted.boot, 1)
     restarted.receive(gate.poll(2_002), 2_002)
     assert restarted.held() == []
+
+
+def test_an_acknowledgement_still_unsaid_when_the_terminal_restarts_is_not_for_the_new_boot() -> None:
+    end, gate = met()
+    end.offer(SMOKE, RAISED, 0, 1_000)
+    gate.receive(end.poll(1_000), 1_000)
+    restarted = terminal(seed=8, now=2_000)
+    restarted.offer(SMOKE, RAISED, 0, 2_000)
+    gate.receive(restarted.poll(2_000), 2_000)
+    restarted.receive(gate.poll(2_000), 2_000)
+    gate.acknowledge(ADDRESS, end.boot, 1)
+    gate.receive(restarted.poll(2_001), 2_001)
+    restarted.receive(gate.poll(2_001), 2_001)
+    assert restarted.held() == [1]
 
 
 def test_a_heartbeat_that_a_newer_session_has_overtaken_is_no_sign_of_life() -> None:
@@ -245,6 +285,14 @@ def test_a_delivered_event_from_long_past_sessions_is_a_replay_and_no_doubt() ->
     for seed in range(10, 10 + peer.CONFIRMED_MAX):
         talk(terminal(seed, seed * 1_000), gate, seed * 1_000)
     assert gate.receive(event, 90_000) == []
+    assert gate.counters["replays"] == 1
+
+
+def test_an_event_of_another_boot_than_its_sessions_is_refused() -> None:
+    end, gate = met()
+    assert end._session is not None
+    strange = end._session.seal(EVENT, ADDRESS, (end.boot ^ 1, 1, SMOKE, RAISED, 0, 0, 0, 255))
+    assert gate.receive(frame.wrap(strange), 1_000) == []
     assert gate.counters["replays"] == 1
 
 

@@ -190,6 +190,19 @@ def test_an_acknowledgement_taken_once_is_a_replay_the_second_time() -> None:
     assert end.counters["replays"] == 1
 
 
+def test_a_new_event_brings_a_repeat_forward_but_not_closer_than_the_first_wait() -> None:
+    end, _ = met()
+    end.offer(SMOKE, RAISED, 0, 1_000)
+    end.poll(1_000)
+    end.offer(SMOKE, RESTORED, 0, 1_010)
+    assert end.deadline() == 1_000 + tuning.EVENT_MS_FIRST
+    unanswered(end, 4_000, EVENT)
+    assert end._event.at_ms is not None
+    assert end._event.at_ms > 5_000
+    end.offer(BUTTON, RAISED, 0, 4_500)
+    assert end.deadline() == 4_500
+
+
 def test_age_and_value_stay_at_their_limits() -> None:
     end, _ = met()
     end.conditions(0x1FF, 300, -(1 << 40))
@@ -245,6 +258,40 @@ def test_asked_by_a_restarted_gateway_it_says_hello_and_repeats_its_event_at_onc
     said = talk(end, restarted, 1_000, rounds=4)
     assert [type(s) for s in said] == [messages.Doubt, messages.Hello, messages.Event, messages.Heartbeat]
     assert end.pending() == 0
+
+
+def test_a_gateway_that_comes_back_late_is_greeted_at_once() -> None:
+    end, _ = met()
+    end.offer(SMOKE, RAISED, 0, 1_000)
+    unanswered(end, 120_000, HELLO)
+    restarted = gateway(seed=3)
+    while restarted.deadline() is None:
+        now = end.deadline()
+        heard = [m for m in parsed(end.poll(now)) if m.type == EVENT and m.counter]  # its hellos are lost
+        restarted.receive(b"".join(frame.wrap(m.signed + m.tag) for m in heard), now)
+    end.receive(restarted.poll(now), now)
+    assert end.deadline() <= now + tuning.HELLO_MS_FIRST
+
+
+def test_asked_right_after_a_hello_it_waits_until_200_ms_after_it() -> None:
+    end, _ = met()
+    restarted = gateway(seed=3)
+    end.offer(SMOKE, RAISED, 0, 50)
+    restarted.receive(end.poll(50), 50)
+    end.receive(restarted.poll(50), 50)
+    assert end.poll(50) == b""
+    assert end.deadline() == tuning.HELLO_MS_FIRST
+    assert types(end.poll(tuning.HELLO_MS_FIRST)) == [HELLO]
+
+
+def test_the_answer_to_an_earlier_heartbeat_does_not_settle_this_one() -> None:
+    end, gate = met()
+    (beat,) = parsed(end.poll(60_000))
+    session = gate._peers[ADDRESS]._confirmed[-1]
+    end.receive(frame.wrap(session.seal(ACK, ADDRESS, (HEARTBEAT, beat.counter - 1))), 60_001)
+    assert end.deadline() < 61_000
+    end.receive(frame.wrap(session.seal(ACK, ADDRESS, (HEARTBEAT, beat.counter))), 60_002)
+    assert end.deadline() == 120_002
 
 
 def test_an_ask_must_mean_a_message_of_ours_and_be_the_gateways() -> None:
@@ -327,9 +374,14 @@ def test_a_session_whose_counter_ends_is_given_up() -> None:
 
 def test_messages_for_another_terminal_and_of_other_terminals_are_passed_over() -> None:
     end, _ = met()
-    other = GatewayEnd({7: KEY}, Random(5).randbytes)
-    other.receive(TerminalEnd(7, SMOKE, KEY, Random(6).randbytes, 0).poll(0), 0)
-    end.receive(other.poll(0) + terminal(9).poll(0), 0)
+    other, gate = TerminalEnd(7, SMOKE, KEY, Random(6).randbytes, 0), GatewayEnd({7: KEY}, Random(5).randbytes)
+    for _ in range(3):
+        said = other.poll(0)
+        gate.receive(said, 0)
+        answer = gate.poll(0)
+        other.receive(answer, 0)
+        end.receive(said + answer, 0)
+    assert other.online()
     assert set(end.counters.values()) == {0}
 
 
