@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from protocol.words import Told
+from sim import shim
 from sim.case import Step, TerminalSpec
 from sim.judge import Outcome, invariants, read_rows
 from sim.line import CLEAN, Faults, stream
@@ -22,6 +23,11 @@ SMOKES: Final = 2
 PAUSE_S: Final = 0.2  # real, on average, between two stimuli
 ALIVE_S_MAX: Final = 2.0  # real: how long the agent lives at most between two kills
 DOWN_S_MAX: Final = 0.5
+# Half of the kills come this soon (real s) after all buttons were pressed, while the disk hangs: the worst moment there
+# is, since what one was promised then rests on nothing but the centre's receipt.
+AIMED_S_MAX: Final = 0.2
+SYNC_MS: Final = 40  # otherwise each sync of the gateway's disk takes longer by so much, as on an ordinary card
+BROKER_KILLS: Final = 3  # one in so many kills takes the broker too, for as long as the agent lives after it
 SETTLE_S_MAX: Final = 180.0  # for the backlog of all terminals at the end
 LINE: Final = Faults(loss=0.1, repeat=0.1, flip=0.05, noise=1.0)
 
@@ -43,6 +49,7 @@ class Soaked:
     own: int  # at the centre, the gateway's own
     attempts_max: int
     repeats_absorbed: int
+    sync_ms: int  # how much longer each sync took; 0: no compiler here to build what slows it
     differences: Sequence[Told]
 
     @property
@@ -60,29 +67,48 @@ def soak(kills: int, seed: int, progress: Progress = lambda done, of, doing: Non
     began_s = time.monotonic()
     specs = [TerminalSpec(f"button-{n}", "button", f"room-{n}") for n in range(1, BUTTONS + 1)]
     specs += [TerminalSpec(f"smoke-{n}", "smoke", f"room-{n}") for n in range(1, SMOKES + 1)]
-    with (
-        tempfile.TemporaryDirectory(prefix="sixkit-") as folder,
-        Stage(Path(folder) / "site", specs, seed, RATE) as stage,
-    ):
-        stage.home.line.set_faults(LINE)
-        _kill_again_and_again(stage, kills, seed, progress)
-        progress(kills, kills, "settling")
-        stage.home.line.set_faults(CLEAN)
-        repeats = _settle(stage)
-        for name in ("agent", "centre"):
-            stage.site.stop(name)
-        outcome = Outcome(read_rows(stage.site.database), stage.home.promises(), stage.dead())
-    return _counted(seed, kills, time.monotonic() - began_s, outcome, repeats)
+    with tempfile.TemporaryDirectory(prefix="sixkit-") as name:
+        folder, disk = Path(name) / "site", shim.Control(Path(name) / "disk")
+        slow = _slow_disk(disk, folder)
+        with Stage(folder, specs, seed, RATE, agent_environment=slow) as stage:
+            stage.home.line.set_faults(LINE)
+            _kill_again_and_again(stage, disk, kills, seed, progress)
+            disk.release()
+            progress(kills, kills, "settling")
+            stage.home.line.set_faults(CLEAN)
+            repeats = _settle(stage)
+            for process in ("agent", "centre"):
+                stage.site.stop(process)
+            outcome = Outcome(read_rows(stage.site.database), stage.home.promises(), stage.dead())
+    return _counted(seed, kills, time.monotonic() - began_s, outcome, repeats, SYNC_MS if slow else 0)
 
 
-def _kill_again_and_again(stage: Stage, kills: int, seed: int, progress: Progress) -> None:
+def _slow_disk(disk: shim.Control, folder: Path) -> Mapping[str, str]:
+    """What puts the gateway's disk under `disk`; nothing where there is no compiler to build it with."""
+    disk.delay(SYNC_MS)
+    try:
+        return shim.environment(disk.path, folder)
+    except Told:
+        return {}
+
+
+def _kill_again_and_again(stage: Stage, disk: shim.Control, kills: int, seed: int, progress: Progress) -> None:
     moments, stimuli = stream(seed, "soak/kills"), _Stimuli(stage, stream(seed, "soak/stimuli"))
     for done in range(kills):
         progress(done, kills, f"{len(stage.home.promises())} events")
         stimuli.until(time.monotonic() + moments.uniform(0, ALIVE_S_MAX))
+        if moments.random() < 0.5:
+            disk.hold()
+            stimuli.press_all()
+            time.sleep(moments.uniform(0, AIMED_S_MAX))
         stage.site.kill("agent")
+        disk.delay(SYNC_MS)
+        stage.site.start("broker")
         stimuli.until(time.monotonic() + moments.uniform(0, DOWN_S_MAX))
         stage.site.start("agent")
+        if moments.randrange(BROKER_KILLS) == 0:
+            stage.site.kill("broker")
+    stage.site.start("broker")
 
 
 class _Stimuli:
@@ -101,6 +127,12 @@ class _Stimuli:
             self._next_s += self._random.expovariate(1 / PAUSE_S)
         time.sleep(max(0.0, end_s - time.monotonic()))
 
+    def press_all(self) -> None:
+        """Every button, now."""
+        for terminal in self._stage.played:
+            if terminal.kind == "button":
+                self._stimulate(terminal.name)
+
     def _stimulate(self, name: str) -> None:
         if name not in self._burning:
             self._stage.home.do(Step(0, name, "press"))
@@ -117,7 +149,7 @@ def _settle(stage: Stage) -> int:
     return int(stage.site.centre("/api/counters")["repeats_absorbed"])
 
 
-def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: int) -> Soaked:
+def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: int, sync_ms: int) -> Soaked:
     promises, rows = outcome.promises, outcome.rows
     return Soaked(
         seed=seed,
@@ -131,5 +163,6 @@ def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: i
         own=sum(row.link == "own" for row in rows),
         attempts_max=max((row.attempt for row in rows), default=0),
         repeats_absorbed=repeats,
+        sync_ms=sync_ms,
         differences=list(invariants(outcome)),
     )

@@ -240,6 +240,8 @@ def _soak(args: argparse.Namespace) -> int:
 
 def _soak_text(found: Soaked) -> str:
     lines = [one.text(language()) for one in found.differences]
+    if not found.sync_ms:
+        lines.append(say("No C compiler here: the disk was as fast as it is.", "本机无 C 编译器:磁盘未减速。"))
     lines.append(
         say(
             f"{found.kills} kills in {found.seconds:.0f} s (seed {found.seed}): {found.offered} events offered, "
