@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.bridges.native import BridgeState, NativeBridge
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.delivery import Delivery
+from gateway.delivery import PATH_LOST_MS, Delivery
 from gateway.drivers import CommandDriver, resident_text
 from gateway.home.core import Home
 from gateway.home.messages import (
@@ -83,7 +83,7 @@ class Agent:
         self._resident = CommandDriver("tell", config.resident.command, journal)
         self._started_ms = self._beat_ms = clock.now().mono_ms
         self._storage = StorageWatch()
-        self._path_lost = False
+        self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
         self._loading = False
         self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
             Ask: self._on_ask,
@@ -106,6 +106,8 @@ class Agent:
 
     def run(self) -> int:
         """Until a Stop comes; its exit code."""
+        if self._config.siren.command:  # one that a killed agent left on; what stands sounds it again at once
+            self._siren.call(state="off", kind="")
         while True:
             message = self._gather()
             if isinstance(message, Stop):
@@ -223,12 +225,12 @@ class Agent:
 
     def _conditions(self, now: Now) -> list[Effect]:
         """The gateway's own troubles, as far as the agent sees them."""
-        lost = now.mono_ms >= self._delivery.path_lost_at(self._started_ms)
-        silent_s = (now.mono_ms - self._delivery.path_lost_at(self._started_ms)) // 1000
         effects: list[Effect] = []
-        if lost != self._path_lost:
+        lost = self._delivery.path_lost(self._started_ms, now)
+        if lost is not None and lost != self._path_lost:
             self._path_lost = lost
-            effects += self._home.handle(Condition("uplink_lost", lost, {"overdue_s": max(0, silent_s)}), now)
+            evidence = {"silent_s": PATH_LOST_MS // 1000} if lost else {}
+            effects += self._home.handle(Condition("uplink_lost", lost, evidence), now)
         present = self._storage.look(self._outbox.pending_since_ms(), now.mono_ms)
         if present is not None:
             effects += self._home.handle(Condition("storage_fault", present), now)

@@ -128,9 +128,12 @@ class Delivery:
         settled = {event for sending in self._sendings.values() for event in sending.settle(receipt.intervals)}
         return sorted(settled)
 
-    def path_lost_at(self, started_ms: int) -> int:
-        """Mono ms at which the path to the centre counts as lost, if no receipt comes before."""
-        return (self._receipt_ms or started_ms) + PATH_LOST_MS
+    def path_lost(self, started_ms: int, now: Now) -> bool | None:
+        """Whether the path to the centre counts as lost: no receipt for PATH_LOST_MS. None: none came as yet."""
+        silent_ms = now.mono_ms - (started_ms if self._receipt_ms is None else self._receipt_ms)
+        if silent_ms >= PATH_LOST_MS:
+            return True
+        return None if self._receipt_ms is None else False
 
     def unsettled(self) -> int:
         return max((sending.waiting() for sending in self._sendings.values()), default=0)

@@ -108,7 +108,7 @@ class Sending:
 
     def settle(self, intervals: Sequence[Interval]) -> list[EventId]:
         """The centre has these: let go of them. What was here of them, in order."""
-        settled = sorted(one for one in self._held if any(i.__contains__(one) for i in intervals))
+        settled = sorted(one for one in self._held if any(span.holds(one) for span in intervals))
         terminals = {one: self._held[one].event.terminal for one in settled}
         for terminal in set(terminals.values()):
             self._drop(terminal, {one for one in settled if terminals[one] == terminal})

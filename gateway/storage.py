@@ -13,7 +13,8 @@ class StorageWatch:
 
     def __init__(self) -> None:
         self._failing = False
-        self._present = False
+        self._present: bool | None = None  # unknown at the start: an earlier process may have left the trouble standing
+        self._proved = False  # the store has worked since the start
         self._bad_ms: int | None = None  # when the store was last seen bad
         self._due_ms: int | None = None
 
@@ -22,10 +23,11 @@ class StorageWatch:
         if not ok or self._failing:
             self._bad_ms = now_ms
         self._failing = not ok
+        self._proved |= ok
 
     def look(self, pending_since_ms: int | None, now_ms: int) -> bool | None:
-        """True where the trouble begins now, False where it ends now, else None; `pending_since_ms` is when the oldest
-        commit that has not ended was asked for."""
+        """True where the trouble begins now, False where it ends now (or was found absent first), else None;
+        `pending_since_ms` is when the oldest commit that has not ended was asked for."""
         hanging = pending_since_ms is not None and now_ms - pending_since_ms >= COMMIT_MS_MAX
         if hanging or self._failing:
             self._bad_ms = now_ms
@@ -33,7 +35,7 @@ class StorageWatch:
         bad = self._bad_ms is not None and now_ms - self._bad_ms < WELL_MS
         if bad and not hanging and not self._failing and self._bad_ms is not None and self._due_ms is None:
             self._due_ms = self._bad_ms + WELL_MS
-        if bad == self._present:
+        if bad == self._present or (self._present is None and not bad and not self._proved):
             return None
         self._present = bad
         return bad

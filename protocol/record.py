@@ -65,8 +65,9 @@ class Interval(NamedTuple):
     first: int
     last: int
 
-    def __contains__(self, event: object) -> bool:
-        return isinstance(event, EventId) and self.epoch == event.epoch and self.first <= event.sequence <= self.last
+    def holds(self, event: EventId) -> bool:
+        """Whether `event` is one of them."""
+        return self.epoch == event.epoch and self.first <= event.sequence <= self.last
 
 
 class Stamp(NamedTuple):

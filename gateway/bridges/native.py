@@ -141,16 +141,9 @@ class NativeBridge:
         if isinstance(message, messages.Hello):
             yield Alive(terminal)
             return
-        yield Alive(
-            terminal,
-            tamper=bool(message.conditions & codes.TAMPER),
-            battery_low=bool(message.conditions & codes.BATTERY_LOW),
-            sensor_fault=bool(message.conditions & codes.SENSOR_FAULT),
-            battery_pct=None if message.battery == codes.BATTERY_UNKNOWN else message.battery,
-        )
         if isinstance(message, messages.Event) and (kind_and_phase := self._names(message)):
             kind, phase = kind_and_phase
-            yield Reading(
+            yield Reading(  # before its conditions: no trouble goes ahead of an alarm
                 terminal,
                 kind,
                 phase,
@@ -159,6 +152,13 @@ class NativeBridge:
                 message.age_ms,
                 {EVIDENCE.get(kind, "value"): message.value},
             )
+        yield Alive(
+            terminal,
+            tamper=bool(message.conditions & codes.TAMPER),
+            battery_low=bool(message.conditions & codes.BATTERY_LOW),
+            sensor_fault=bool(message.conditions & codes.SENSOR_FAULT),
+            battery_pct=None if message.battery == codes.BATTERY_UNKNOWN else message.battery,
+        )
 
     def _names(self, message: Any) -> tuple[str, str] | None:
         try:

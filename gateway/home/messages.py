@@ -62,7 +62,7 @@ class Receipted:
     intervals: tuple[Interval, ...]
 
     def covers(self, event: EventId) -> bool:
-        return any(event.epoch == span.epoch and span.first <= event.sequence <= span.last for span in self.intervals)
+        return any(span.holds(event) for span in self.intervals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from protocol.words import Told
 KEEPALIVE_S: Final = 8
 CONNECT_S_MAX: Final = 5.0  # for each of TCP and TLS; with the next broker of the list an alarm is still in time
 BACKOFF_S_FIRST: Final = 1.0  # full jitter below this, doubled after each round of the list that failed
-BACKOFF_S_MAX: Final = 30.0
+BACKOFF_S_MAX: Final = 8.0  # an alarm is at the centre within 10 s of the broker's return
 STABLE_S: Final = 10.0  # a connection that held this long was a success; one that is cut at once is not
 REASONS: Final = ("too_long", "downlink_too_long", "downlink_flood", "unknown_topic", "uplink_errors")
 DOWNLINKS: Final = ("receipt", "command")

@@ -320,7 +320,7 @@ def test_every_record_that_can_be_signed_is_committed_receipted_and_shown(sent: 
         centre = Centre(Path(folder))
         receipts = centre.receive(*(message(one, age_ms=age_ms) for one, age_ms in sent))
         held = [interval for one in receipts for interval in one.intervals]
-        assert all(any(one.id in interval for interval in held) for one, _ in sent)
+        assert all(any(interval.holds(one.id) for interval in held) for one, _ in sent)
         assert len(centre.desk.alarms(99)) == centre.counts().get("events_committed", 0)
         for incident in centre.desk.incidents(NOW):
             assert centre.desk.incident(incident["id"], NOW) == incident

@@ -158,6 +158,8 @@ def test_only_the_answer_to_a_heartbeat_of_now_tells_when_it_was_asked(made):
 
 def test_the_path_counts_as_lost_a_while_after_the_last_receipt(made):
     delivery, _ = made
-    assert delivery.path_lost_at(500) == 500 + PATH_LOST_MS
-    delivery.receipt(sealed(Receipt("gw-1", (), 1)), at(7000))
-    assert delivery.path_lost_at(500) == 7000 + PATH_LOST_MS
+    assert delivery.path_lost(500, at(501)) is None
+    assert delivery.path_lost(500, at(500 + PATH_LOST_MS)) is True
+    delivery.receipt(sealed(Receipt("gw-1", (), 1)), at(200_000))
+    assert delivery.path_lost(500, at(200_001)) is False
+    assert delivery.path_lost(500, at(200_000 + PATH_LOST_MS)) is True

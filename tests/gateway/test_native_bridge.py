@@ -103,10 +103,10 @@ def test_an_event_arrives_with_its_conditions_and_is_repeated_until_acknowledged
     smoke.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 321)
     number = smoke.offer(SMOKE, RAISED, 321, mono_ms())
     reading = line.next(Reading)
+    alive = line.next(Alive)
     assert (reading.terminal, reading.kind, reading.phase, reading.link) == ("smoke-1", "smoke", "raised", "held")
     assert reading.source == Source(smoke.boot, number)
     assert reading.evidence == {"obscuration_mdb_m": 321}
-    alive = line.next(Alive)
     assert (alive.tamper, alive.battery_low, alive.battery_pct) == (True, True, 12)
     assert smoke.pending() == 1
     line.bridge.acknowledge("smoke-1", reading.source)
@@ -172,7 +172,7 @@ def test_any_kind_phase_or_condition_is_understood_or_counted(kind, phase, condi
     terminal = TerminalConfig("smoke-1", "smoke", "", "native", 1, KEY, 200)
     bridge = NativeBridge(BridgeConfig("n", "x", 9600), [terminal], list, mono_ms, lambda ms: 0.0)
     found = list(bridge._understood(messages.Event(1, 2, 3, kind, phase, 0, 0, conditions, 255)))
-    assert isinstance(found[0], Alive)
+    assert isinstance(found[-1], Alive)
     known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES)
     assert len(found) == 1 + known
     assert bridge.counters["unknown_kind_or_phase"] == 1 - known

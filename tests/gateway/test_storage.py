@@ -9,6 +9,14 @@ def test_a_quick_commit_is_no_trouble():
     assert watch.look(None, 2000) is None
 
 
+def test_a_trouble_that_an_earlier_process_left_standing_ends_when_the_store_is_seen_to_work():
+    watch = StorageWatch()
+    assert watch.look(None, 1000) is None
+    watch.stored(True, 1001)
+    assert watch.look(None, 1001) is False
+    assert watch.look(None, 1002) is None
+
+
 def test_a_commit_that_hangs_begins_the_trouble_at_its_limit():
     watch = StorageWatch()
     assert watch.look(1000, 1010) is None

@@ -432,7 +432,7 @@ def test_waits_grow_to_a_cap_and_are_spread(site: Path) -> None:
         uplink.stop()
         return [round(uplink._backoff_s(rounds), 1) for rounds in (0, 1, 2, 3, 6, 5000)]
 
-    assert waits(255) == [1.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+    assert waits(255) == [1.0, 1.0, 2.0, 4.0, 8.0, 8.0]
     assert waits(0) == [0.0] * 6
 
 

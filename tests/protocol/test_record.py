@@ -255,7 +255,7 @@ def test_an_interval_that_runs_backwards_is_refused() -> None:
 
 @given(event_ids, intervals)
 def test_an_interval_holds_the_events_of_its_epoch_between_its_ends(event: EventId, interval: Interval) -> None:
-    assert (event in interval) == (
+    assert interval.holds(event) == (
         event.epoch == interval.epoch and event.sequence in range(interval.first, interval.last + 1)
     )
 
