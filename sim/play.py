@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,14 +62,25 @@ def play_all(cases: Sequence[Case], jobs: int, progress: Callable[[int, Result |
     Raises Unavailable where this machine cannot play them.
     """
 
+    stopping = threading.Event()
+
+    def stop(doing: str, done_s: float, all_s: float) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+
     def one(number: int) -> Result:
         progress(number, None)
-        result = play(cases[number])
+        result = play(cases[number], stop)
         progress(number, result)
         return result
 
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, range(len(cases))))
+        try:
+            return list(pool.map(one, range(len(cases))))
+        except BaseException:  # Ctrl-C reaches this thread only; those that play end their processes and follow
+            stopping.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def play(case: Case, progress: Progress = unwatched) -> Result:
@@ -140,6 +152,7 @@ class _Player:
         limits = [expected.committed_within.ms for expected in self._case.expected if expected.committed_within]
         end_s = time.monotonic() + max(limits, default=0) / 1000 / self._case.clock_rate + SETTLE_S_MAX
         while time.monotonic() < end_s and not (self._stage.settled() and self._all_there()):
+            self._progress(self._doing, self._case.lasts_ms / 1000, self._case.lasts_ms / 1000)
             time.sleep(LOOK_S)
         time.sleep(GRACE_S)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,19 @@ def test_wrong_usage_exits_2_with_a_sentence(arguments: list[str], said: str) ->
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_a_run_soon_and_leaves_nothing(tmp_path: Path) -> None:
+    long = tmp_path / "long.toml"
+    long.write_text((CASES / "button.toml").read_text().replace('t = "500ms"', 't = "10m"'))
+    command = [sys.executable, "-m", "sixkit_tools", "sim", "run", str(long), str(long)]
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE) as running:
+        end_s = time.monotonic() + 20
+        while len(list(tmp_path.glob("sixkit-*/site/gateways/gw-1/data/status.sock"))) < 2 and time.monotonic() < end_s:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(15) == 130
+    assert list(tmp_path.iterdir()) == [long]
 
 
 def test_help_has_examples() -> None:
