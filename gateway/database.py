@@ -232,7 +232,7 @@ def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
     events: dict[EventId, Event] = {}
     state: dict[str, bytes | None] = {}
     if path.exists():
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(path)) as connection:
+        with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(_connect(path)) as connection:
             for order in ("ASC", "DESC"):
                 query = f"SELECT crc, record FROM event NOT INDEXED WHERE settled = 0 ORDER BY number {order}"
                 found = (_event(*row) for row in _readable(connection, query))

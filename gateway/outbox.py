@@ -229,15 +229,15 @@ class Outbox:
             return self._unreadable >= UNREADABLE_TRIES
         if isinstance(error, sqlite3.Error):
             return code is None or code & 0xFF not in _TRANSIENT
-        return isinstance(error, Damaged)
+        return isinstance(error, Damaged | UnicodeDecodeError)  # the latter where SQLite quotes a damaged schema
 
     def _replace(self) -> None:
         """Keep the damaged database aside, and begin the next one with what can still be read of it."""
-        self._close()
         kept = Path(f"{self._path}.corrupt-{self._now().wall_ms}")
         try:
+            self._close()
             set_aside(self._path, kept)
-        except OSError:
+        except (OSError, sqlite3.Error):
             return  # the disk's own failure has been told; this is tried again with the next retry
         events, state = salvage(kept)
         self._take_back(Unwritten(events, state, since_ms=self._now().mono_ms))

@@ -37,7 +37,7 @@ class Unwritten:
         """The centre has these events: those that are not written need not be any more."""
         self.settled.extend(intervals)
         del self.settled[:-INTERVALS_MAX]
-        for event_id in [one for one in self.events if any(i.__contains__(one) for i in intervals)]:
+        for event_id in [one for one in self.events if any(span.holds(one) for span in intervals)]:
             del self.events[event_id]
 
     def by(self, due_ms: int) -> None:

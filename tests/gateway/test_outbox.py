@@ -469,6 +469,18 @@ def test_a_database_of_a_later_version_is_kept_aside_with_what_waits(bench: Benc
     assert newer.stop()
 
 
+def test_a_schema_that_is_not_even_text_is_kept_aside(bench: Bench) -> None:
+    bench.commit(event(1))
+    bench.stop()
+    data = bench.path.read_bytes()
+    assert b"terminal TEXT" in data
+    bench.path.write_bytes(data.replace(b"terminal TEXT NOT NULL", b"terminal TEXT NOT NUL\xf8"))
+    after = Bench(bench.path)
+    after.wait(Replaced)
+    assert after.commit(event(2)).events == (EventId(7, 2),)
+    assert after.stop()
+
+
 def test_the_oldest_databases_kept_aside_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     for round_number in range(5):
@@ -554,6 +566,7 @@ def real_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     return files
 
 
+@pytest.mark.timeout(900)  # the night's examples, each with a real file and its syncs
 @given(data=st.data())
 def test_whatever_bytes_are_flipped_it_opens_and_what_it_loads_is_true(
     data: st.DataObject, real_files: tuple[bytes, bytes], tmp_path_factory: pytest.TempPathFactory

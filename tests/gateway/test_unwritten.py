@@ -1,0 +1,76 @@
+"""What waits for the disk: nothing that matters more goes before what matters less, and the newest state counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import unwritten as unwritten_module
+from gateway.unwritten import INTERVALS_MAX, Unwritten, earlier
+from protocol.record import Event, EventId, Interval, Stamp
+from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
+
+
+def event(sequence: int, severity: str = LIFE) -> Event:
+    name = EventId(7, sequence)
+    return Event("gw-1", name, name, "smoke", "raised", severity, "held", "smoke-1", "", Stamp(1, 1, 1, "holdover"))
+
+
+def sequences(work: Unwritten) -> list[int]:
+    return [one.sequence for one in work.events]
+
+
+@given(severities=st.lists(st.sampled_from(SEVERITIES), max_size=40), room=st.integers(1, 8), cut=st.integers(0, 40))
+def test_what_is_dropped_is_the_oldest_of_what_matters_least(severities: Sequence[str], room: int, cut: int) -> None:
+    events = [event(number, severity) for number, severity in enumerate(severities)]
+    left = list(events)
+    for _ in range(max(0, len(events) - room)):
+        least = max(SEVERITIES.index(one.severity) for one in left)
+        left.remove(next(one for one in left if SEVERITIES.index(one.severity) == least))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unwritten_module, "EVENTS_MAX", room)
+        work = Unwritten()
+        assert work.commit(events, {}, 0) == len(events) - len(left)
+        assert list(work.events.values()) == left
+        older, newer = Unwritten(), Unwritten()
+        older.events = {one.id: one for one in events[:cut]}
+        newer.events = {one.id: one for one in events[cut:]}
+        newer.put_before(older)
+        assert list(newer.events.values()) == left
+
+
+def test_what_comes_back_goes_before_what_came_since_and_newer_state_counts() -> None:
+    older, newer = Unwritten(), Unwritten()
+    older.commit([event(1), event(2, TROUBLE)], {"a": b"old", "b": b"old"}, 10)
+    newer.commit([event(3, PROPERTY)], {"a": None}, 20)
+    newer.settle([Interval(7, 2, 2)])
+    newer.by(99)
+    assert newer.put_before(older) == 0
+    assert sequences(newer) == [1, 3]  # 2 has its receipt since
+    assert newer.state == {"a": None, "b": b"old"}
+    assert (newer.since_ms, newer.lazy_ms) == (10, 99)
+    assert newer.settled == [Interval(7, 2, 2)]
+
+
+def test_receipts_are_bounded_and_the_newest_stay() -> None:
+    work = Unwritten()
+    for number in range(INTERVALS_MAX + 5):
+        work.settle([Interval(7, number, number)])
+    assert len(work.settled) == INTERVALS_MAX
+    assert work.settled[-1].last == INTERVALS_MAX + 4
+
+
+def test_it_is_empty_until_something_has_to_be_written() -> None:
+    work = Unwritten()
+    work.by(5)
+    assert not work
+    work.settle([Interval(1, 1, 1)])
+    assert work
+
+
+def test_the_earlier_of_two_moments() -> None:
+    assert earlier(None, None) is None
+    assert earlier(3, None) == earlier(None, 3) == earlier(3, 4) == 3
