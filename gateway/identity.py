@@ -97,8 +97,11 @@ def _write_synced(folder: Path, epoch: int) -> None:
 
 
 def boot_id() -> int:
-    """A number of 63 bits (what a record carries) for this boot of the machine; where the kernel gives none, one for this process, so that
-    nothing measured in another process is taken to be of the same boot."""
+    """A number of 63 bits (what a record carries) for this boot of the machine.
+
+    Where the kernel gives none it is one for this process, so that nothing measured in another process is taken to be
+    of the same boot.
+    """
     try:
         return uuid.UUID(BOOT_ID.read_text().strip()).int >> 65
     except (OSError, ValueError):
