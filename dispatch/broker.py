@@ -129,6 +129,7 @@ class _Link:
         self._received = received
         self.client.connect_timeout = CONNECT_S_MAX
         self.client.max_queued_messages_set(RECEIPTS_QUEUED_MAX)
+        self.client.on_socket_open = _without_delay
         self._hook(self._on_connect, self._on_subscribe, self._on_disconnect, self._on_message, _nothing)
 
     def _hook(self, connect: Any, subscribe: Any, disconnect: Any, message: Any, register_write: Any) -> None:

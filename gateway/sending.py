@@ -12,7 +12,8 @@ from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
 
 WINDOW: Final = 8  # events that wait for a receipt at once: 40 a second at 200 ms a round trip, and little held up
 HELD_MAX: Final = 1024  # events in memory, about 1.5 MB; the others stay in the outbox until there is room
-RESEND_MS: Final = 10_000  # without a receipt: an answer has 10 s (GB/T 26875.3-2011, 6.5.4)
+RESEND_MS: Final = 2_000  # the first wait for a receipt: a centre that was away for a moment gets the event soon
+RESEND_MS_MAX: Final = 10_000  # doubled up to this: an answer has 10 s (GB/T 26875.3-2011, 6.5.4)
 
 # How many eighths of the window may be taken when an event of this severity is to go; live life takes the last one.
 _EIGHTHS: Final = {LIFE: 7, PROPERTY: 6, TROUBLE: 4}
@@ -34,6 +35,12 @@ class _Held:
 
     def rank(self) -> _Rank:
         return SEVERITIES.index(self.event.severity), 0 if self.live else 1
+
+    def due_ms(self) -> int | None:
+        """When it is sent again without a receipt (mono ms); None while it waits to be sent."""
+        if self.sent_ms is None:
+            return None
+        return self.sent_ms + min(RESEND_MS_MAX, RESEND_MS << min(self.unanswered, 8))
 
 
 @dataclass(slots=True)
@@ -115,14 +122,15 @@ class Sending:
         return settled
 
     def lost(self) -> None:
-        """The connection is gone, and what was in flight with it."""
+        """The connection is gone, and what was in flight with it; the next one is tried without patience."""
         for queue in self._queues.values():
             self._land(queue)
+        for held in self._held.values():
+            held.unanswered = 0
 
     def deadline(self) -> int | None:
         """When `ready` has something more, if nothing else happens (mono ms)."""
-        sent = [ms for held in self._flying() if (ms := held.sent_ms) is not None]
-        return min(sent) + RESEND_MS if sent else None
+        return min((ms for held in self._flying() if (ms := held.due_ms()) is not None), default=None)
 
     def room(self) -> int:
         """How many more events find room."""
@@ -163,7 +171,7 @@ class Sending:
     def _expire(self, now_ms: int) -> None:
         for queue in self._queues.values():
             held = self._held[queue.flying] if queue.flying is not None else None
-            if held is not None and held.sent_ms is not None and now_ms - held.sent_ms >= RESEND_MS:
+            if held is not None and (due_ms := held.due_ms()) is not None and now_ms >= due_ms:
                 held.unanswered += 1
                 self._land(queue)
 

@@ -106,6 +106,13 @@ def test_a_publish_needs_a_connection_and_says_so(site: Site) -> None:
     assert not client.publish("sixkit/1/gw-1/down/receipt", b"x")
 
 
+def test_a_receipt_does_not_wait_for_delayed_acknowledgements(site: Site) -> None:
+    with running(site, [port_of(site)]) as (client, states):
+        assert states.get(timeout=10)[0]
+        assert client._client is not None
+        assert client._client.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 # paho leaves a socket whose handshake failed to the garbage collector, which closes it and says so.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_next_broker_is_tried_when_one_refuses_or_says_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

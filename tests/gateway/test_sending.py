@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gateway import sending as sending_module
 from gateway.database import key_of
 from gateway.outbox import by_urgency
-from gateway.sending import HELD_MAX, RESEND_MS, WINDOW, Sending
+from gateway.sending import HELD_MAX, RESEND_MS, RESEND_MS_MAX, WINDOW, Sending
 from protocol.record import Event, EventId, Interval, Stamp
 from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
 
@@ -105,6 +105,22 @@ def test_what_gets_no_receipt_is_sent_again_and_counted() -> None:
     assert sending.waiting() == 1
 
 
+def test_the_wait_for_a_receipt_doubles_up_to_its_limit_and_begins_anew_with_the_next_connection() -> None:
+    sending = Sending()
+    sending.add(event(1), live=True)
+    now_ms, waits = 0, []
+    for _ in range(5):
+        sending.ready(now_ms)
+        due_ms = sending.deadline()
+        assert due_ms is not None
+        waits.append(due_ms - now_ms)
+        now_ms = due_ms
+    assert waits == [2_000, 4_000, 8_000, RESEND_MS_MAX, RESEND_MS_MAX]
+    sending.lost()
+    sending.ready(now_ms)
+    assert sending.deadline() == now_ms + RESEND_MS
+
+
 def test_what_was_in_flight_when_the_connection_went_is_sent_at_once_on_the_next() -> None:
     sending = Sending()
     sending.add(event(1), live=True)
@@ -150,6 +166,11 @@ class Row:
     unanswered: int = 0
     sent_ms: int | None = None
 
+    def due_ms(self) -> int | None:
+        if self.sent_ms is None:
+            return None
+        return self.sent_ms + {0: 2_000, 1: 4_000, 2: 8_000}.get(self.unanswered, 10_000)
+
 
 class AgainstAnOracle(RuleBasedStateMachine):
     """Everything asked of Sending is worked out a second time from a plain list, the slow way."""
@@ -179,14 +200,15 @@ class AgainstAnOracle(RuleBasedStateMachine):
         assert self.sending.add(one, live)
         self.rows.append(Row(one, live))
 
-    @rule(step_ms=st.sampled_from((0, 1, 400, RESEND_MS - 1, RESEND_MS)))
+    @rule(step_ms=st.sampled_from((0, 1, 400, RESEND_MS - 1, RESEND_MS, 2 * RESEND_MS, RESEND_MS_MAX)))
     def ready(self, step_ms: int) -> None:
         self.now_ms += step_ms
         assert self.sending.ready(self.now_ms) == self.expected()
 
     def expected(self) -> list[tuple[Event, int]]:
         for row in self.rows:
-            if row.sent_ms is not None and self.now_ms - row.sent_ms >= RESEND_MS:
+            due_ms = row.due_ms()
+            if due_ms is not None and self.now_ms >= due_ms:
                 row.unanswered, row.sent_ms = row.unanswered + 1, None
         out: list[tuple[Event, int]] = []
         for severity, _, backlog, _, row in sorted(self.candidates(), key=lambda found: found[:4]):
@@ -219,12 +241,12 @@ class AgainstAnOracle(RuleBasedStateMachine):
     def lost(self) -> None:
         self.sending.lost()
         for row in self.rows:
-            row.sent_ms = None
+            row.unanswered, row.sent_ms = 0, None
 
     @invariant()
     def the_rest_agrees(self) -> None:
-        flying = [row.sent_ms for row in self.rows if row.sent_ms is not None]
-        assert self.sending.deadline() == (min(flying) + RESEND_MS if flying else None)
+        flying = [due_ms for row in self.rows if (due_ms := row.due_ms()) is not None]
+        assert self.sending.deadline() == min(flying, default=None)
         assert self.sending.waiting() == len(self.rows)
         assert self.sending.room() == HELD_MAX - len(self.rows)
         assert len(flying) <= self.window
