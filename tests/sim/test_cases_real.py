@@ -15,7 +15,12 @@ CASES = Path(__file__).parent.parent / "cases"
 QUICK = ("button", "agent_killed", "broker_restart", "disk_hung", "noise", "forged")
 ALL = sorted(path.stem for path in CASES.glob("*.toml"))
 
-COMPILED = ("disk_hung", "disk_hung_minute", "disk_failing", "clock_1970")  # their faults come from a library built on the spot
+COMPILED = (
+    "disk_hung",
+    "disk_hung_minute",
+    "disk_failing",
+    "clock_1970",
+)  # their faults come from a library built on the spot
 
 
 def played(name: str) -> Result:
