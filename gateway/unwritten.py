@@ -61,8 +61,10 @@ class Unwritten:
         return dropped
 
     def _least(self) -> EventId:
-        """What can best be spared: the oldest trouble, or property where there is none, or life."""
-        return max(self.events.values(), key=lambda event: SEVERITIES.index(event.severity)).id  # of equals the first
+        """What can best be spared: the oldest trouble, or property where there is none, or life; of these what no
+        terminal repeats, for the state beside it says that a terminal's event was taken."""
+        rank = {event.id: (SEVERITIES.index(event.severity), event.source is None) for event in self.events.values()}
+        return max(rank, key=rank.__getitem__)  # of equals the first
 
 
 def earlier(one: int | None, other: int | None) -> int | None:

@@ -19,10 +19,12 @@ from gateway.home.messages import Alive, Doubt, Input, Reading
 from protocol.record import Source
 from protocol.wire import codes, messages
 from protocol.wire.gateway_end import GatewayEnd
+from protocol.words import RAISED
 
 READ_BYTES_MAX: Final = 4096  # one read; a tty's own buffer holds as much
 REOPEN_S: Final = 1.0  # an unplugged adapter is looked for this often
 WRITE_TIMEOUT_S: Final = 1.0  # a port that takes no bytes for this long is opened anew
+HEARTBEAT_S: Final = 60  # of a terminal, unless one is to be missed sooner
 ACKNOWLEDGEMENTS_MAX: Final = 1024  # waiting for the thread; a terminal repeats what was not acknowledged
 
 # What the value of a terminal's event measures, by kind.
@@ -36,6 +38,11 @@ class BridgeState:
     bridge: str
     up: bool
     detail: str
+
+
+def heartbeat_s(terminals: Sequence[TerminalConfig]) -> int:
+    """How often the terminals of a port are to be heard: at least thrice before any of them counts as silent."""
+    return max(1, min([HEARTBEAT_S, *(terminal.silence_s_max // 3 for terminal in terminals)]))
 
 
 class NativeBridge:
@@ -57,7 +64,9 @@ class NativeBridge:
         self._sleep_s = sleep_s
         self._ids = {terminal.address: terminal.id for terminal in terminals}
         self._addresses = {terminal.id: terminal.address for terminal in terminals}
-        self._end = GatewayEnd({terminal.address: terminal.key for terminal in terminals}, os.urandom)
+        self._kinds = {terminal.id: terminal.kind for terminal in terminals}
+        keys = {terminal.address: terminal.key for terminal in terminals}
+        self._end = GatewayEnd(keys, os.urandom, heartbeat_s(terminals))
         self._safe: deque[tuple[int, Source]] = deque(maxlen=ACKNOWLEDGEMENTS_MAX)
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_out.setblocking(False)
@@ -141,8 +150,9 @@ class NativeBridge:
         if isinstance(message, messages.Hello):
             yield Alive(terminal)
             return
-        if isinstance(message, messages.Event) and (kind_and_phase := self._names(message)):
-            kind, phase = kind_and_phase
+        if isinstance(message, messages.Event):
+            # Genuine, so it must be taken, or its terminal repeats it for ever: at least its own alarm is meant.
+            kind, phase = self._names(message) or (self._kinds[terminal], RAISED)
             yield Reading(  # before its conditions: no trouble goes ahead of an alarm
                 terminal,
                 kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import unwritten as unwritten_module
 from gateway.unwritten import INTERVALS_MAX, Unwritten, earlier
-from protocol.record import Event, EventId, Interval, Stamp
+from protocol.record import Event, EventId, Interval, Source, Stamp
 from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
 
 
@@ -74,3 +75,12 @@ def test_it_is_empty_until_something_has_to_be_written() -> None:
 def test_the_earlier_of_two_moments() -> None:
     assert earlier(None, None) is None
     assert earlier(3, None) == earlier(None, 3) == earlier(3, 4) == 3
+
+
+def test_what_a_terminal_still_repeats_is_dropped_after_its_equals() -> None:
+    """Beside a terminal's event the state says that it was taken: dropped alone, it would be acknowledged for nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unwritten_module, "EVENTS_MAX", 1)
+        work = Unwritten()
+        work.commit([replace(event(1), source=Source(5, 1)), event(2)], {"source/smoke-1": b"x"}, 0)
+        assert sequences(work) == [1]
