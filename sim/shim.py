@@ -10,20 +10,20 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from protocol.words import Told
+from protocol.words import Unavailable
 
 SOURCE: Final = Path(__file__).with_name("shim.c")
 COMPILE_S_MAX: Final = 60.0  # it takes a fraction of a second; a minute on the slowest board
 
 
 def build() -> Path:
-    """The compiled library, made once for each version of its source. Raises Told where that cannot be done."""
+    """The compiled library, made once for each version of its source. Raises Unavailable where that cannot be done."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sixkit"
     library = cache / f"shim-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
     if not library.exists():
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
-            raise Told(
+            raise Unavailable(
                 "faults of disk and clock need a C compiler, and there is no cc, gcc or clang on the PATH; install one",
                 "模拟磁盘和时钟故障需要 C 编译器,但 PATH 中没有 cc、gcc 或 clang;请先安装",
             )
@@ -40,12 +40,12 @@ def _compile(compiler: str, library: Path) -> None:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_S_MAX)
             made.replace(library)
     except subprocess.CalledProcessError as error:
-        raise Told(
+        raise Unavailable(
             f"{compiler} cannot compile {SOURCE}: {error.stderr.strip()[-500:]}",
             f"{compiler} 无法编译 {SOURCE}:{error.stderr.strip()[-500:]}",
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Told(
+        raise Unavailable(
             f"{library}: the fault library cannot be built: {error}; check the folder, or set XDG_CACHE_HOME",
             f"{library}:无法生成故障库:{error};请检查该文件夹,或设置 XDG_CACHE_HOME",
         ) from error

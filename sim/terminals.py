@@ -66,7 +66,7 @@ class WatchedEnd(TerminalEnd):
         """What the link holds no longer was acknowledged, or had to make room."""
         if len(self._open) == self.pending():
             return
-        held = {event.number for event in self._queue._events}
+        held = set(self.held())
         for promise in [promise for promise in self._open if promise.number not in held]:
             promise.gone, promise.acknowledged_ms = gone, acknowledged_ms
             self._open.remove(promise)

@@ -16,7 +16,7 @@ from sim.site import Heard
 from sim.terminals import Promise
 
 from .locale import say
-from .timeline import kind_name, phase_name, short
+from .timeline import phase_name, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +203,7 @@ def table(found: Sequence[Trail]) -> Table:
     title = say("Every event, from the wire to the desk and back", "每个事件:从线路到调度台再返回")
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(say("event", "事件"))
-    shown.add_column(say("what", "内容"))
-    shown.add_column(say("terminal", "终端"))
+    shown.add_column(say("what", "内容"), no_wrap=True)
     for en, zh in (
         ("raised", "发生"),
         ("safe", "落盘"),
@@ -217,8 +216,7 @@ def table(found: Sequence[Trail]) -> Table:
     for trail in found:
         shown.add_row(
             short(trail.event_id),
-            f"{kind_name(trail.kind)} {phase_name(trail.phase)}",
-            trail.terminal,
+            f"{trail.terminal} {phase_name(trail.phase)}",
             datetime.fromtimestamp(trail.raised_ms / 1000).strftime("%H:%M:%S"),
             *(
                 _after(trail.raised_ms, at)

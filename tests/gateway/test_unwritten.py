@@ -78,7 +78,7 @@ def test_the_earlier_of_two_moments() -> None:
 
 
 def test_what_a_terminal_still_repeats_is_dropped_after_its_equals() -> None:
-    """Beside a terminal's event the state says that it was taken: dropped alone, it would be acknowledged for nothing."""
+    """The state beside it says that it was taken: dropped alone, it would be acknowledged for nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unwritten_module, "EVENTS_MAX", 1)
         work = Unwritten()
