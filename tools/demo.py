@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -40,7 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False)
     try:
         with tempfile.TemporaryDirectory(prefix="sixkit-") as folder:
-            return Evening(Path(folder), args.clock_rate, console).play(args.json, args.stay)
+            code = Evening(Path(folder), args.clock_rate, console).play(args.json, args.stay)
+            if args.keep is not None:
+                shutil.copytree(folder, args.keep, dirs_exist_ok=True)
+            return code
     except Told as error:
         console.print(error.text(language()), style="bold red", markup=False)
         return 3 if isinstance(error, Unavailable) else 2
@@ -60,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help=say("write the account to FILE", "将结果写入 FILE"))
     parser.add_argument(
         "--stay", action="store_true", help=say("keep the board open until Ctrl-C", "保持看板打开,直到 Ctrl-C")
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help=say("keep all files of the site in FOLDER", "将站点的全部文件留存到 FOLDER"),
     )
     parser.add_argument(
         "--clock-rate",
