@@ -541,14 +541,15 @@ class Impostor:
         with self._listener:
             for script in scripts:
                 self._say(script, hang_up)
-            self.behaves.set()
-            self._say(CONNACK + SUBACK, False)
+            self._say(CONNACK + SUBACK, False, self.behaves)
 
-    def _say(self, script: bytes, hang_up: bool) -> None:
+    def _say(self, script: bytes, hang_up: bool, heard: threading.Event | None = None) -> None:
         plain, _ = self._listener.accept()
         with contextlib.suppress(OSError), self._context.wrap_socket(plain, server_side=True) as tls:
             tls.settimeout(WAIT_S)
             tls.recv(4096)
+            if heard:
+                heard.set()
             tls.sendall(script)
             if hang_up:
                 tls.shutdown(socket.SHUT_WR)
