@@ -35,9 +35,9 @@ def piecewise(points: Sequence[tuple[float, float]]) -> Curve:
     return value
 
 
-# Obscuration at the alarm in mdB/m over s. A point-type alarm answers somewhere in 50 to 200 mdB/m (EN 14604 clause
-# 5.15 with the smouldering fires TF2 and TF3; GB 20517). The shapes are those of the standard fires, shortened so that
-# a case takes seconds: a smouldering fire creeps up, a flaming one is there at once, toast spikes and is gone.
+# Obscuration at the alarm in mdB/m over s; the firmware's threshold is in devices/smoke.py, with its source. Only the
+# kind of shape is that of a fire (smouldering creeps up, flaming is there at once, toast spikes and is gone): shortened,
+# so that a case takes seconds. Real curves are recorded ones: see recording.py.
 SMOKE_CURVES: Final[dict[str, Curve]] = {
     "smouldering": piecewise([(0, 0), (2, 60), (4, 250), (6, 600), (600, 900)]),
     "flaming": piecewise([(0, 0), (1, 800), (600, 1500)]),
