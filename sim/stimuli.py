@@ -36,8 +36,8 @@ def piecewise(points: Sequence[tuple[float, float]]) -> Curve:
 
 
 # Obscuration at the alarm in mdB/m over s; the firmware's threshold is in devices/smoke.py, with its source. Only the
-# kind of shape is that of a fire (smouldering creeps up, flaming is there at once, toast spikes and is gone): shortened,
-# so that a case takes seconds. Real curves are recorded ones: see recording.py.
+# kind of shape is a fire's: smouldering creeps up, flaming is there at once, toast spikes and is gone; all of them
+# shortened, so that a case takes seconds. Real curves are recorded ones: see recording.py.
 SMOKE_CURVES: Final[dict[str, Curve]] = {
     "smouldering": piecewise([(0, 0), (2, 60), (4, 250), (6, 600), (600, 900)]),
     "flaming": piecewise([(0, 0), (1, 800), (600, 1500)]),
