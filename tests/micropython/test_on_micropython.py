@@ -1,4 +1,4 @@
-"""The board's files under real MicroPython and mpy-cross, and the wire's recorded vectors under CPython."""
+"""The board's files under real MicroPython and mpy-cross, beside what they give under CPython."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CHECKS = ROOT / "tests" / "micropython"
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BOARD_FOLDERS = ("protocol/wire", "devices", "devices/boards")
 CPYTHON_ONLY = ("devices/boards/host.py",)  # runs a terminal on a computer
 NOT_INSTALLED = 3  # the exit code of run.mjs where npm has not fetched MicroPython
@@ -24,7 +24,21 @@ BOARD_FILES = sorted(
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, cwd=CHECKS)
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, cwd=HERE)
+
+
+def under_cpython(*arguments: str | Path) -> str:
+    """What Python printed, with this repository's packages and the checks importable."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=HERE,
+        env={"PYTHONPATH": f"{ROOT}:{HERE}", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def under_micropython(check: Path, *data: Path) -> str:
@@ -32,7 +46,7 @@ def under_micropython(check: Path, *data: Path) -> str:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node on this machine: install Node 20 or later to run the board's files under MicroPython")
-    done = run(node, CHECKS / "run.mjs", check, *data)
+    done = run(node, HERE / "run.mjs", check, *data)
     if done.returncode == NOT_INSTALLED:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
@@ -40,43 +54,31 @@ def under_micropython(check: Path, *data: Path) -> str:
 
 
 def test_the_vectors_hold_under_cpython() -> None:
-    done = subprocess.run(
-        [sys.executable, CHECKS / "check_wire.py"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=CHECKS,
-        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("wire: ")
+    assert under_cpython(HERE / "check_wire.py").startswith("wire: ")
 
 
 def test_the_vectors_hold_under_micropython() -> None:
-    assert under_micropython(CHECKS / "check_wire.py", CHECKS / "vectors.json").startswith("wire: ")
+    assert under_micropython(HERE / "check_wire.py", HERE / "vectors.json").startswith("wire: ")
 
 
 def test_a_check_that_fails_under_micropython_is_seen(tmp_path: Path) -> None:
-    under_micropython(CHECKS / "check_wire.py", CHECKS / "vectors.json")  # skips where there is nothing to see
+    under_micropython(HERE / "check_wire.py", HERE / "vectors.json")  # skips where there is nothing to see
     wrong = tmp_path / "vectors.json"
     wrong.write_text('[[["encodes", "00"], "ffff"]]')
-    done = run("node", CHECKS / "run.mjs", CHECKS / "check_wire.py", wrong)
+    done = run("node", HERE / "run.mjs", HERE / "check_wire.py", wrong)
     assert done.returncode == 1
     assert "step 0" in done.stderr
 
 
 def test_the_vectors_are_what_the_recorder_writes() -> None:
     script = "import record_vectors, sys; sys.stdout.write(record_vectors.text())"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=CHECKS,
-        env={"PYTHONPATH": f"{ROOT}:{CHECKS}", "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == (CHECKS / "vectors.json").read_text()
+    assert under_cpython("-c", script) == (HERE / "vectors.json").read_text()
+
+
+def test_the_devices_give_the_same_under_micropython() -> None:
+    expected = under_cpython(HERE / "check_devices.py").splitlines()
+    assert len(expected) > 1000
+    assert under_micropython(HERE / "check_devices.py").splitlines() == expected
 
 
 @pytest.mark.parametrize("file", BOARD_FILES)
