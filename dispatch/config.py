@@ -6,14 +6,14 @@ import base64
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from protocol.envelope import VerifyingKey, verifying_key
-from protocol.table import ID, Table
+from protocol.table import Table
+from protocol.topic import ID
 from protocol.words import Told
 
 CONFIG_BYTES_MAX: Final = 16 << 20  # a gateway takes about 120 bytes: a hundred thousand of them
@@ -52,12 +52,9 @@ def load(path: Path) -> Config:
     Raises Told: the file, the key, the value, what is allowed.
     """
     folder = path.parent
-    values = _read(path)
-    if isinstance(values.get("broker"), str):  # one broker is the usual case and needs no list
-        values["broker"] = [values["broker"]]
-    top = Table(values, str(path))
+    top = _read(path)
     config = Config(
-        brokers=_brokers(top),
+        brokers=top.addresses("broker"),
         ca=_file(top, "ca", folder),
         certificate=_file(top, "certificate", folder),
         key=_file(top, "key", folder),
@@ -74,11 +71,11 @@ def load(path: Path) -> Config:
 
 def gateways(path: Path) -> dict[str, Gateway]:
     """The gateways in the file at `path`, by id. Raises Told as `load` does."""
-    table = Table(_read(path), str(path))
+    table = _read(path)
     rows = table.table("gateway", {})
     table.finish()
     known = {}
-    for name in rows.keys():  # noqa: SIM118  a Table is no mapping
+    for name in rows.left():
         row = rows.table(name)
         if not re.fullmatch(ID, name):
             raise rows.wrong(name, name, f"an id like {ID}", f"形如 {ID} 的编号")
@@ -122,7 +119,7 @@ def _signature(path: Path) -> tuple[int, ...]:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Table:
     try:
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)
@@ -131,41 +128,22 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
             f"{path}：无法读取（{error.strerror}）；可用 `sixkit provision` 生成",
         ) from error
-    if len(data) > CONFIG_BYTES_MAX:
-        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}：超过 {CONFIG_BYTES_MAX} 字节")
-    try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Told(f"{path}: not TOML: {error}", f"{path}：不是有效的 TOML：{error}") from error
-
-
-def _brokers(top: Table) -> tuple[tuple[str, int], ...]:
-    texts = top.texts("broker")
-    if not texts:
-        raise top.wrong("broker", [], 'at least one "host:port"', "至少一个 “主机:端口”")
-    return tuple(_host_and_port(top, "broker", text, least=1) for text in texts)
-
-
-def _host_and_port(top: Table, key: str, text: str, least: int) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (colon and host and port.isascii() and port.isdigit() and least <= int(port[:6]) <= 65535):
-        raise top.wrong(key, text, '"host:port", such as "localhost:8883"', "“主机:端口”，如 “localhost:8883”")
-    return host, int(port)
+    return Table.parsed(data, str(path), CONFIG_BYTES_MAX)
 
 
 def _loopback(top: Table) -> tuple[str, int]:
     """The board's address. It asks nobody who they are yet, so it is for this machine alone, or for a proxy that
     does ask."""
-    text = top.text("http", "127.0.0.1:8600")
-    host, port = _host_and_port(top, "http", text, least=0)
+    host, port = top.address("http", "127.0.0.1:8600", port_least=0)
     host = "127.0.0.1" if host == "localhost" else host
     try:
         good = ipaddress.ip_address(host).is_loopback
     except ValueError:
         good = False
     if not good:
-        raise top.wrong("http", text, 'a loopback address, such as "127.0.0.1:8600"', "回环地址，如 “127.0.0.1:8600”")
+        raise top.wrong(
+            "http", f"{host}:{port}", 'a loopback address, such as "127.0.0.1:8600"', "回环地址，如 “127.0.0.1:8600”"
+        )
     return host, port
 
 

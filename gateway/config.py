@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gateway.home.roster import SILENCE_S_MAX, TERMINALS_MAX
-from protocol.table import ID, Table
+from protocol.table import Table
+from protocol.topic import ID
 from protocol.words import KINDS, TROUBLE, Told
 
 CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
@@ -117,37 +117,20 @@ def _read(path: Path) -> Table:
             f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
             f"{path}:无法读取({error.strerror});可用 `sixkit provision` 生成",
         ) from error
-    if len(data) > CONFIG_BYTES_MAX:
-        raise Told(f"{path}: longer than {CONFIG_BYTES_MAX} bytes", f"{path}:超过 {CONFIG_BYTES_MAX} 字节")
-    try:
-        values: dict[str, Any] = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Told(f"{path}: not TOML: {error}", f"{path}:不是有效的 TOML:{error}") from error
-    return Table(values, str(path))
+    return Table.parsed(data, str(path), CONFIG_BYTES_MAX)
 
 
 def _uplink(row: Table, folder: Path, number: int) -> UplinkConfig:
     row.choice("kind", ("mqtt",))
     uplink = UplinkConfig(
         name=row.text("name", f"mqtt-{number}", ID),
-        brokers=tuple(_host_and_port(row, text) for text in row.texts("brokers")),
+        brokers=row.addresses("brokers"),
         ca=folder / row.text("ca"),
         certificate=folder / row.text("certificate"),
         key=folder / row.text("key"),
     )
-    if not uplink.brokers:
-        raise row.wrong("brokers", [], 'at least one "host:port"', "至少一个 “主机:端口”")
     row.finish()
     return uplink
-
-
-def _host_and_port(row: Table, text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise row.wrong(
-            "brokers", text, '"host:port", such as "broker.example:8883"', "“主机:端口”,如 “broker.example:8883”"
-        )
-    return host.strip("[]"), int(port)
 
 
 def _bridge(row: Table) -> BridgeConfig:

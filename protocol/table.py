@@ -1,14 +1,14 @@
-"""Strict reading of a configuration table: every key typed, bounded and taken once, none left over."""
+"""Strict reading of configuration in TOML: every key typed, bounded and taken once, none left over."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from protocol.words import Told
 
-ID: Final = r"[a-z0-9-]{1,32}"  # what a gateway, terminal, bridge or room may be called on every wire
 _MISSING: Final[Any] = object()
 _NAMES: Final[dict[type, tuple[str, str]]] = {
     str: ("a text", "文本"),
@@ -28,6 +28,18 @@ class Table:
         self._where = where
         self._path = path
 
+    @classmethod
+    def parsed(cls, data: bytes, where: str, bytes_max: int) -> Table:
+        """The whole of the file that holds `data`, called `where` in errors. Raises Told where it is too long or not
+        TOML."""
+        if len(data) > bytes_max:
+            raise Told(f"{where}: longer than {bytes_max} bytes", f"{where}:超过 {bytes_max} 字节")
+        try:
+            values = tomllib.loads(data.decode())
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise Told(f"{where}: not TOML: {error}", f"{where}:不是有效的 TOML:{error}") from error
+        return cls(values, where)
+
     def text(self, key: str, default: str = _MISSING, pattern: str | None = None) -> str:
         value: str = self._take(key, str, default)
         if pattern is not None and not re.fullmatch(pattern, value):
@@ -46,6 +58,9 @@ class Table:
             raise self.wrong(key, value, f"a whole number from {least} to {most}", f"{least} 到 {most} 的整数")
         return value
 
+    def number_or_none(self, key: str, least: int, most: int) -> int | None:
+        return self.number(key, least, most) if key in self._left else None
+
     def flag(self, key: str, default: bool = _MISSING) -> bool:
         value: bool = self._take(key, bool, default)
         return value
@@ -56,6 +71,17 @@ class Table:
             raise self.wrong(key, values, "a list of texts", "文本列表")
         return tuple(values)
 
+    def address(self, key: str, default: str, port_least: int = 1) -> tuple[str, int]:
+        """A host and a port, such as "localhost:8883"."""
+        return self._address(key, self.text(key, default), port_least)
+
+    def addresses(self, key: str) -> tuple[tuple[str, int], ...]:
+        """At least one host and port; a single one needs no list."""
+        texts = (self.text(key),) if isinstance(self.peek(key), str) else self.texts(key)
+        if not texts:
+            raise self.wrong(key, [], 'at least one "host:port"', "至少一个 “主机:端口”")
+        return tuple(self._address(key, text, 1) for text in texts)
+
     def table(self, key: str, default: Mapping[str, Any] = _MISSING) -> Table:
         return Table(self._take(key, dict, default), self._where, self._name(key) + ".")
 
@@ -65,9 +91,13 @@ class Table:
             raise self.wrong(key, values, f"tables, each begun by [[{key}]]", f"若干以 [[{key}]] 开头的表")
         return [Table(value, self._where, f"{self._name(key)}[{n}].") for n, value in enumerate(values, 1)]
 
-    def keys(self) -> tuple[str, ...]:
+    def left(self) -> tuple[str, ...]:
         """The keys not yet taken, for tables whose keys are names."""
         return tuple(self._left)
+
+    def peek(self, key: str) -> Any:
+        """The value of `key`, of whatever type, which is not taken by this; None where there is none."""
+        return self._left.get(key)
 
     def finish(self) -> None:
         """Raises Told where a key is left that nobody asked for."""
@@ -86,6 +116,14 @@ class Table:
     def _name(self, key: str) -> str:
         return f"{self._path}{key}"
 
+    def _address(self, key: str, text: str, port_least: int) -> tuple[str, int]:
+        address = host_and_port(text, port_least)
+        if address is None:
+            raise self.wrong(
+                key, text, '"host:port", such as "broker.example:8883"', "“主机:端口”,如 “broker.example:8883”"
+            )
+        return address
+
     def _take(self, key: str, kind: type, default: Any) -> Any:
         en, zh = _NAMES[kind]
         if key not in self._left:
@@ -97,3 +135,12 @@ class Table:
         if type(value) is not kind:  # bool is an int to isinstance
             raise self.wrong(key, value, en, zh)
         return value
+
+
+def host_and_port(text: str, port_least: int = 1) -> tuple[str, int] | None:
+    """The two parts of "broker.example:8883", or of "[fd00::1]:8883" without the brackets; None for anything else."""
+    host, _, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (bare and port.isascii() and port.isdigit() and port_least <= int(port[:6]) <= 65535):
+        return None
+    return bare, int(port)

@@ -16,8 +16,8 @@ DOWN: Final = (RECEIPT, COMMAND)  # to a gateway
 
 UP_FILTER: Final = "sixkit/1/+/up/+"  # what the centre subscribes to
 
-_ID: Final = re.compile(r"[a-z0-9-]{1,32}")
-_TOPIC: Final = re.compile(rf"sixkit/1/({_ID.pattern})/(?:up/({'|'.join(UP)})|down/({'|'.join(DOWN)}))")
+ID: Final = r"[a-z0-9-]{1,32}"  # what a gateway, terminal, bridge or uplink may be called on every wire
+_TOPIC: Final = re.compile(rf"sixkit/1/({ID})/(?:up/({'|'.join(UP)})|down/({'|'.join(DOWN)}))")
 
 
 class Topic(NamedTuple):
@@ -42,11 +42,6 @@ def parse(text: str) -> Topic | None:
     """What `text` names, or None where it is not one of our topics."""
     match = _TOPIC.fullmatch(text)
     return Topic(match[1], match[2] or match[3]) if match else None
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` can be the id of a gateway."""
-    return _ID.fullmatch(text) is not None
 
 
 def down_filter(gateway: str) -> str:

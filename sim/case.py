@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from protocol.table import ID, Table
+from protocol.record import LINKS
+from protocol.table import Table
+from protocol.topic import ID
 from protocol.words import KINDS, PHASES, SEVERITIES, Told
 from sim.stimuli import SMOKE_CURVES
 
@@ -121,22 +122,15 @@ def load(path: Path) -> Case:
         data = path.read_bytes()
     except OSError as error:
         raise Told(f"{path}: cannot be read: {error.strerror}", f"{path}:无法读取:{error.strerror}") from error
-    if len(data) > CASE_BYTES_MAX:
-        raise Told(f"{path}: longer than {CASE_BYTES_MAX} bytes", f"{path}:超过 {CASE_BYTES_MAX} 字节")
     return parse(data, str(path))
 
 
 def parse(data: bytes, where: str) -> Case:
     """The case in the TOML bytes `data`, called `where` in errors. Raises Told for anything else."""
-    try:
-        values = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Told(f"{where}: not TOML: {error}", f"{where}:不是有效的 TOML:{error}") from error
-    raw_steps = values.get("at")
-    top = Table(values, where)
+    top = Table.parsed(data, where, CASE_BYTES_MAX)
     home = top.table("home")
     terminals = _terminals(home)
-    steps, lasts_ms = _steps(top, raw_steps, {terminal.id: terminal.kind for terminal in terminals})
+    steps, lasts_ms = _steps(top, {terminal.id: terminal.kind for terminal in terminals})
     rows = top.tables("expect")
     case = Case(
         title=top.text("title"),
@@ -147,7 +141,7 @@ def parse(data: bytes, where: str) -> Case:
         lasts_ms=lasts_ms,
         clock=home.choice("clock", ("1970", ""), ""),
         clock_rate=home.number("clock_rate", 1, 1000, 1),
-        heartbeat_s=_number_or_none(home, "heartbeat_s", 5, 3600),
+        heartbeat_s=home.number_or_none("heartbeat_s", 5, 3600),
         **_expectations(rows, steps),
     )
     home.finish()
@@ -159,10 +153,6 @@ def duration_ms(text: str) -> int | None:
     """The ms in "250ms", "30s" or "2m", or None."""
     found = _DURATION.fullmatch(text)
     return int(found[1]) * _UNIT_MS[found[2]] if found else None
-
-
-def _number_or_none(row: Table, key: str, least: int, most: int) -> int | None:
-    return row.number(key, least, most) if key in row.keys() else None  # noqa: SIM118  a Table is no mapping
 
 
 def _duration(row: Table, key: str, text: str, most_ms: int = T_MS_MAX) -> int:
@@ -189,7 +179,7 @@ def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
                 name,
                 row.choice("kind", ("button", "smoke")),
                 row.text("room", ""),
-                _number_or_none(row, "silence_s_max", 10, 7200),
+                row.number_or_none("silence_s_max", 10, 7200),
             )
         )
         row.finish()
@@ -198,21 +188,21 @@ def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
     return tuple(terminals)
 
 
-def _steps(top: Table, raw: Any, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]:
+def _steps(top: Table, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]:
     steps: list[Step] = []
     lasts_ms = 0
-    for row, values in zip(top.tables("at", ()), raw or (), strict=True):
+    for row in top.tables("at", ()):
         t_ms = _duration(row, "t", row.text("t"))
         lasts_ms = max(lasts_ms, t_ms)
-        steps += [_step(row, t_ms, target, values[target], kinds) for target in values if target != "t"]
+        steps += [_step(row, t_ms, target, kinds) for target in row.left()]
         row.finish()
     if len(steps) > STEPS_MAX:
         raise top.wrong("at", len(steps), f"at most {STEPS_MAX} steps", f"最多 {STEPS_MAX} 个步骤")
     return tuple(sorted(steps, key=lambda step: step.t_ms)), lasts_ms
 
 
-def _step(row: Table, t_ms: int, target: str, value: Any, kinds: Mapping[str, str]) -> Step:
-    kind = kinds.get(target, target)
+def _step(row: Table, t_ms: int, target: str, kinds: Mapping[str, str]) -> Step:
+    kind, value = kinds.get(target, target), row.peek(target)
     if target == "forge":
         return Step(t_ms, target, "", {"count": row.number(target, 1, 1000)})
     if kind not in ACTIONS or (kind in ("button", "smoke") and target not in kinds):
@@ -251,7 +241,7 @@ def _expectations(rows: list[Table], steps: tuple[Step, ...]) -> dict[str, Any]:
     counters: list[CounterBounds] = []
     nothing_else = False
     for row in rows:
-        keys = row.keys()
+        keys = row.left()
         if "event" in keys:
             expected.append(_expected(row, steps))
         elif "counter" in keys:
@@ -278,10 +268,9 @@ def _expected(row: Table, steps: tuple[Step, ...]) -> Expected:
 
 
 def _pattern(table: Table) -> dict[str, str | tuple[str, ...]]:
-    allowed = {"kind": tuple(KINDS), "phase": PHASES, "severity": SEVERITIES, "link": ("held", "heard", "own")}
+    allowed = {"kind": tuple(KINDS), "phase": PHASES, "severity": SEVERITIES, "link": LINKS}
     pattern: dict[str, str | tuple[str, ...]] = {}
-    names = table.keys()
-    for key in names:
+    for key in table.left():
         if key in allowed:
             pattern[key] = table.choice(key, allowed[key])
         elif key in ("terminal", "room"):
@@ -309,8 +298,7 @@ def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
 
 def _counters(table: Table) -> list[CounterBounds]:
     bounds = []
-    names = table.keys()
-    for name in names:
+    for name in table.left():
         if name not in COUNTERS:
             raise table.wrong(name, name, "one of " + ", ".join(COUNTERS), "以下之一:" + "、".join(COUNTERS))
         text = table.text(name, pattern=r"(>=)?\d{1,9}")

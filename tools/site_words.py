@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocol.table import ID
+from protocol import table
+from protocol.topic import ID
 from protocol.words import Told
 
 TERMINAL_KINDS: Final = ("smoke", "gas", "flood", "inactivity", "button")  # the sensing pieces of one home's kit
@@ -46,14 +47,13 @@ class Wish:
 
 def host_and_port(text: str) -> tuple[str, int]:
     """The host and port in `text`, such as "broker.example:8883" or "[fd00::1]:8883"; raises Told."""
-    host, colon, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 and _host_allowed(host, bare)):
+    address = table.host_and_port(text)
+    if address is None or not _host_allowed(text.rpartition(":")[0], address[0]):
         raise Told(
             f"--broker {text!r}: a host and a port from 1 to 65535 are needed, such as broker.example:8883",
             f"--broker {text!r}:应为主机与端口(1 至 65535),如 broker.example:8883",
         )
-    return bare, int(port)
+    return address
 
 
 def _host_allowed(host: str, bare: str) -> bool:

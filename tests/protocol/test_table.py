@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.table import Table
+from protocol.table import Table, host_and_port
 from protocol.words import Told
 
 
@@ -58,3 +58,43 @@ def test_any_table_is_read_or_told_about(values):
     for key in list(values):
         with contextlib.suppress(Told):
             table.text(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("broker.example:8883", ("broker.example", 8883)),
+        ("[fd00::1]:1", ("fd00::1", 1)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("localhost:0", None),
+        ("localhost:65536", None),
+        ("localhost", None),
+        (":8883", None),
+        ("[]:8883", None),
+        ("localhost:", None),
+        ("localhost:-1", None),
+        ("localhost:８８８３", None),
+        ("localhost:" + "9" * 10_000, None),
+    ],
+)
+def test_a_host_and_its_port(text, parts):
+    assert host_and_port(text) == parts
+
+
+def test_one_address_needs_no_list():
+    assert Table({"broker": "a:1"}, "x.toml").addresses("broker") == (("a", 1),)
+    assert Table({"broker": ["a:1", "b:2"]}, "x.toml").addresses("broker") == (("a", 1), ("b", 2))
+    assert Table({}, "x.toml").address("http", "a:0", port_least=0) == ("a", 0)
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_table_or_told_about(data):
+    with contextlib.suppress(Told):
+        Table.parsed(data, "x.toml", bytes_max=99).finish()
+
+
+def test_a_file_that_is_too_long_or_not_toml_is_told():
+    with pytest.raises(Told, match=r"x\.toml: longer than 3 bytes"):
+        Table.parsed(b"a = 1", "x.toml", bytes_max=3)
+    with pytest.raises(Told, match=r"x\.toml: not TOML"):
+        Table.parsed(b"a = ", "x.toml", bytes_max=3 + 1)

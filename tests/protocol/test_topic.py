@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.topic import DOWN, UP, Topic, build, context, down_filter, is_id, parse
+from protocol.topic import DOWN, UP, Topic, build, context, down_filter, parse
 
 ids = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
 
@@ -55,9 +55,3 @@ def test_the_contract_word_for_word() -> None:
     assert build("gw-1", "receipt") == "sixkit/1/gw-1/down/receipt"
     assert down_filter("gw-1") == "sixkit/1/gw-1/down/+"
     assert context("alarm") == b"sixkit/1/alarm"
-
-
-def test_ids() -> None:
-    assert is_id("gw-1")
-    assert not is_id("gw_1")
-    assert not is_id("")
