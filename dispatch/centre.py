@@ -19,10 +19,9 @@ from dispatch.journal import Journal
 from dispatch.live import Condition
 from dispatch.store import Store
 from dispatch.web import Web
-from protocol.envelope import SigningKey, signing_key
+from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.words import Told, Unavailable
 
-CENTRE_KID: Final = b"centre"  # what gateways know the centre's signing key by
 STOP_S_MAX: Final = 5.0  # for the last commit
 
 

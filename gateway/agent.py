@@ -33,6 +33,7 @@ from gateway.journal import Journal
 from gateway.outbox import Loaded, Outbox, Replaced, Stored
 from gateway.storage import StorageWatch
 from gateway.uplinks.mqtt import Downlink, UplinkState
+from protocol import topic
 from protocol.record import Event, Now
 
 WAIT_S_MAX: Final = 1.0  # the loop looks at least this often, so that a deadline miscounted costs a second at most
@@ -167,7 +168,7 @@ class Agent:
         return []
 
     def _on_downlink(self, message: Downlink, now: Now) -> list[Effect]:
-        if message.tail != "receipt" or (opened := self._delivery.receipt(message.payload, now)) is None:
+        if message.tail != topic.RECEIPT or (opened := self._delivery.receipt(message.payload, now)) is None:
             return []
         receipt, asked_ms = opened
         if asked_ms is not None:

@@ -12,7 +12,6 @@ from gateway.sending import Sending
 from protocol import envelope, record, topic
 from protocol.record import Event, EventId, Heartbeat, Now, Receipt, Stamp
 
-CENTRE_KID: Final = b"centre"
 PATH_LOST_MS: Final = 90_000  # no receipt for so long: the path is lost (GB 26875: signalled within 100 s)
 HEARTBEATS_ECHOED_MAX: Final = 8  # heartbeats whose answer may still come; an older answer tells no time
 
@@ -47,7 +46,7 @@ class Delivery:
         self._uplinks = dict(uplinks)
         self._sendings = {name: Sending() for name in uplinks}
         self._signing = signing
-        self._centre: Mapping[bytes, envelope.VerifyingKey] = {CENTRE_KID: centre}
+        self._centre: Mapping[bytes, envelope.VerifyingKey] = {envelope.CENTRE_KID: centre}
         self._journal = journal
         self._heartbeat = int.from_bytes(os.urandom(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent

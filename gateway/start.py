@@ -19,13 +19,14 @@ from gateway.agent import Agent, Stop
 from gateway.bridges.native import NativeBridge
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.delivery import CENTRE_KID, Delivery
+from gateway.delivery import Delivery
 from gateway.home.core import Home
 from gateway.home.roster import Roster, Terminal
 from gateway.journal import Journal
 from gateway.outbox import Loaded, Outbox
 from gateway.status import StatusServer
 from gateway.uplinks.mqtt import MqttUplink
+from protocol.envelope import CENTRE_KID
 from protocol.words import Told
 
 INBOX_MAX: Final = 10_000  # messages; a full inbox makes bridges wait, and their terminals repeat

@@ -16,6 +16,7 @@ from cwt.algs.okp import OKPKey
 ENVELOPE_BYTES_MAX: Final = 4096  # a record is at most 2048, and the envelope adds about 100
 KID_BYTES_MAX: Final = 48  # a gateway's id of 32 and a "#n" for the number of its key
 ALG_ED25519: Final = -19
+CENTRE_KID: Final = b"centre"  # what gateways know the centre's key by; a gateway's own key goes by its id
 
 _SIGN1_HEAD: Final = b"\xd2\x84"  # tag 18, an array of four; then protected, {}, payload, signature
 _SIGNATURE_BYTES: Final = 64

@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway.uplinks.mqtt_connection import PAYLOAD_BYTES_MAX, WINDOW, Connection
 from gateway.uplinks.tls import client_context, connect
+from protocol import topic
 from protocol.words import Told
 
 # A half-open connection is found within two of these and a tick: 17 s, of the 20 s that are allowed.
@@ -25,7 +26,6 @@ BACKOFF_S_FIRST: Final = 1.0  # full jitter below this, doubled after each round
 BACKOFF_S_MAX: Final = 8.0  # an alarm is at the centre within 10 s of the broker's return
 STABLE_S: Final = 10.0  # a connection that held this long was a success; one that is cut at once is not
 REASONS: Final = ("too_long", "downlink_too_long", "downlink_flood", "unknown_topic", "uplink_errors")
-DOWNLINKS: Final = ("receipt", "command")
 DOWNLINKS_PER_S_MAX: Final = 200  # more than any burst of receipts; a lost receipt is asked for again
 STOP_S_MAX: Final = 3.0  # how long `stop` waits for the thread, which may be asking a name service
 
@@ -189,7 +189,7 @@ class MqttUplink:
         if second != self._second:
             self._second, self._in_second = second, 0
         self._in_second += 1
-        if tail not in DOWNLINKS:
+        if tail not in topic.DOWN:
             self.counters["unknown_topic"] += 1
         elif len(payload) > PAYLOAD_BYTES_MAX:
             self.counters["downlink_too_long"] += 1

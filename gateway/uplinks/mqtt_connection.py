@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from protocol import topic
 from protocol.words import Told
 
 TICK_MS: Final = 1000  # how often keep-alive is looked at
@@ -24,11 +25,13 @@ SIGN_IN_S_MAX: Final = 5.0  # from TLS to the granted subscription
 WINDOW: Final = 16  # messages without PUBACK at once; paho itself holds back from 20 on
 PAYLOAD_BYTES_MAX: Final = 4096  # an envelope is below 3 kB; the broker takes 8 kB
 PACKET_BYTES_MAX: Final = PAYLOAD_BYTES_MAX + 256  # with its topic and header
-_QOS: Final = {"alarm": 1, "heartbeat": 0}  # a heartbeat that the broker keeps for later would say what is not so
+# A heartbeat that the broker keeps for later would say what is not so.
+_QOS: Final = {topic.ALARM: 1, topic.HEARTBEAT: 0}
 
 
 class Connection:
-    """A client on `tls`, within a `with`; `received(tail, payload)` and `acknowledged()` are called from within `turn`.
+    """A client on `tls`, within a `with`; `received(tail, payload)` and `acknowledged()` are called from within `turn`;
+    the tail is that of a topic of ours, empty for any other.
 
     Every method raises Told where the connection is lost or refused, with the reason.
     """
@@ -42,8 +45,7 @@ class Connection:
         received: Callable[[str, bytes], None],
         acknowledged: Callable[[], None],
     ):
-        self._up_topic = f"sixkit/1/{gateway}/up/"
-        self._down_topic = f"sixkit/1/{gateway}/down/"
+        self._gateway = gateway
         self._keepalive_s = keepalive_s
         self._received = received
         self._acknowledged = acknowledged
@@ -72,7 +74,7 @@ class Connection:
 
     def publish(self, tail: str, payload: bytes) -> None:
         """Sends `payload` to the topic that ends in `tail`."""
-        self._client.publish(self._up_topic + tail, payload, _QOS[tail])
+        self._client.publish(topic.build(self._gateway, tail), payload, _QOS[tail])
         self._check()
 
     def turn(self, wake: int) -> None:
@@ -110,7 +112,7 @@ class Connection:
                 f"消息服务器拒绝本网关({reason}):其网关列表中是否有本网关?",
             )
         else:
-            self._client.subscribe(self._down_topic + "+", qos=1)
+            self._client.subscribe(topic.down_filter(self._gateway), qos=1)
 
     def _on_subscribe(
         self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
@@ -123,7 +125,8 @@ class Connection:
         self._acknowledged()
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._received(message.topic.removeprefix(self._down_topic), bytes(message.payload))
+        place = topic.parse(message.topic)
+        self._received(place.leaf if place and place.gateway == self._gateway else "", bytes(message.payload))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery import CENTRE_KID, PATH_LOST_MS, Delivery
+from gateway.delivery import PATH_LOST_MS, Delivery
 from gateway.journal import Journal
 from protocol import envelope, record, topic
+from protocol.envelope import CENTRE_KID
 from protocol.record import Event, EventId, Interval, Now, Receipt, Stamp
 
 BOOT = 77
