@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from protocol.wire.messages import EVENT
+
 DELIMITER: Final = b"\x00"
 FRAME_BYTES_MAX: Final = 256  # four times a frame of the link: more without a delimiter is passed on as it comes
 RECORDED_MAX: Final = 64  # frames a listener on the line remembers, to replay them
 BURST_BYTES_MAX: Final = 40  # of garbage, longer than the header of any frame
 BURSTS_MAX: Final = 64  # in one turn, after a pause however long
-# What a replay is made of. The type is the first byte of a message and never zero, so COBS leaves it second.
-EVENT_TYPE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Way:
 
     def replay(self) -> int:
         """Sends every event frame recorded so far once more, at the next turn; returns how many."""
-        events = [frame for frame in self._recorded if len(frame) > 1 and frame[1] == EVENT_TYPE]
+        # The type is the first byte of a message and never zero, so COBS leaves it second.
+        events = [frame for frame in self._recorded if len(frame) > 1 and frame[1] == EVENT]
         self._replays += events
         self.counters["replayed"] += len(events)
         return len(events)

@@ -31,9 +31,8 @@ _WRAPPER: Final = (
 
 
 class Line(NamedTuple):
-    """One JSON line of a journal: when we read it (monotonic s), what it is about, and all of its fields."""
+    """One JSON line of a journal: what it is about, and all of its fields."""
 
-    at_s: float
     what: str
     fields: Mapping[str, Any]
 
@@ -136,7 +135,7 @@ class Process:
         except ValueError:
             return
         if isinstance(fields, dict):
-            line = Line(time.monotonic(), str(fields.get("what", "")), fields)
+            line = Line(str(fields.get("what", "")), fields)
             self.journal.append(line)
             self._heard(self.name, line)
             with self._news:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dispatch.clock import Clock
+from gateway import status
 from protocol.words import Unavailable
 from sim import forger
 from sim.case import TerminalSpec
@@ -28,7 +29,7 @@ from sim.process import Line, Process
 GATEWAY: Final = "gw-1"
 READY_S_MAX: Final = 30.0  # a start takes about one second, on a busy machine of two cores several
 PROVISION_S_MAX: Final = 60.0
-ANSWER_S_MAX: Final = 3.0  # of the agent's status and of the centre's HTTP
+ANSWER_S_MAX: Final = 3.0  # of the centre's HTTP
 ANSWER_BYTES_MAX: Final = 16 * 2**20
 HEARD_MAX: Final = 500_000  # lines of all processes together; 200 kills under load make some 100,000
 
@@ -128,15 +129,7 @@ class Site:
 
     def status(self) -> dict[str, Any]:
         """The agent's, from its socket. Raises Unavailable where it does not answer."""
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(ANSWER_S_MAX)
-                connection.connect(str(self.gateway_folder / "data" / "status.sock"))
-                with connection.makefile("rb") as stream:
-                    answer: dict[str, Any] = json.loads(stream.read(ANSWER_BYTES_MAX))
-        except (OSError, ValueError) as error:
-            raise Unavailable(f"the agent gives no status: {error}", f"网关程序不应答状态:{error}") from error
-        return answer
+        return status.ask(self.gateway_folder / "data" / "status.sock")
 
     def centre(self, path: str) -> Any:
         """The JSON that the centre answers under `path`, such as "/api/counters". Raises Unavailable."""

@@ -7,26 +7,28 @@ import base64
 import binascii
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from protocol.record import EventId
+from protocol.wire import codes, frame, messages
 from protocol.words import Told, Unavailable
 
 from .locale import say
 
 INPUT_BYTES_MAX: Final = 1 << 20
 
-# What the frames of the serial link are called and hold, by type (protocol/wire/messages.py).
+# What the frames of the serial link are called and hold, by type.
 FRAMES: Final = {
-    1: ("hello", ("nonce", "boot", "kind", "firmware")),
-    2: ("welcome", ("nonce", "heartbeat_s")),
-    3: ("event", ("boot", "number", "kind", "phase", "age_ms", "value", "conditions", "battery")),
-    4: ("heartbeat", ("boot", "conditions", "battery", "value", "pending")),
-    5: ("ack", ("of", "number")),
-    6: ("ask", ("tag",)),
+    messages.HELLO: ("hello", ("nonce", *messages.Hello._fields[1:])),
+    messages.WELCOME: ("welcome", ("nonce", "heartbeat_s")),
+    messages.EVENT: ("event", messages.Event._fields[1:]),
+    messages.HEARTBEAT: ("heartbeat", messages.Heartbeat._fields[1:]),
+    messages.ACK: ("ack", ("of", "number")),
+    messages.ASK: ("ask", ("tag",)),
 }
 
 
@@ -122,10 +124,8 @@ def _signature(data: bytes, kid: bytes, key: bytes) -> dict[str, str]:
 
 
 def _frames(data: bytes) -> list[dict[str, Any]]:
-    from protocol.wire import frame, messages
-
     found = []
-    for raw in frame.Deframer(dict.fromkeys(("oversize", "bad_cobs", "bad_crc"), 0)).feed(data + b"\0"):
+    for raw in frame.Deframer(Counter()).feed(data + b"\0"):
         if message := messages.parse(raw):
             name, field_names = FRAMES[message.type]
             values = dict(zip(field_names, message.fields, strict=True))
@@ -135,8 +135,6 @@ def _frames(data: bytes) -> list[dict[str, Any]]:
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
     """Codes as words, bytes as hexadecimal."""
-    from protocol.wire import codes
-
     for name, words in (("kind", codes.KINDS), ("phase", codes.PHASES)):
         if name in values and values[name] < len(words):
             values[name] = words[values[name]]
