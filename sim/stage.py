@@ -42,7 +42,7 @@ class Stage:
             for name in ("broker", "centre", "agent"):
                 self.site.start(name)
             self.home.start()
-            self._until_online()
+            self.until_online()
         except BaseException:
             self.__exit__()
             raise
@@ -72,7 +72,8 @@ class Stage:
         """The agent's counters. Raises Unavailable."""
         return dict(self.site.status()["counters"])
 
-    def _until_online(self) -> None:
+    def until_online(self) -> None:
+        """Waits for every terminal's session and the agent's connection. Raises Unavailable where they do not come."""
         end_s = time.monotonic() + ONLINE_S_MAX
         while not (
             self.home.online() and any(heard.line.fields.get("up") for heard in self.site.lines("agent", "uplink"))

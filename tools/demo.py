@@ -17,10 +17,7 @@ from rich.console import Console
 
 from protocol.words import Told, Unavailable
 from sim.case import Step, TerminalSpec
-from sim.home import Home
-from sim.line import Line
-from sim.site import Site
-from sim.terminals import Played
+from sim.stage import Stage
 
 from . import tally
 from .locale import language, say
@@ -28,7 +25,6 @@ from .timeline import GATEWAY, HOME, TROUBLE, Timeline
 
 SEED: Final = 1
 FORGERIES: Final = 3
-ONLINE_S_MAX: Final = 30.0
 SCENE_S_MAX: Final = 60.0  # for what a scene waits for; it comes within a second or two
 CUT_S: Final = 33.0  # of the demo's clock: long enough for the resident to be told, after 30 s, to phone
 LOOK_S: Final = 0.02
@@ -87,38 +83,32 @@ class Evening:
 
     def __init__(self, folder: Path, rate: int, console: Console):
         self._console = console
-        self._rate = rate
         self._timeline = Timeline(console)
         terminals = (
             TerminalSpec("button-1", "button", say("bedroom", "卧室")),
             TerminalSpec("button-2", "button", say("bathroom", "卫生间")),
             TerminalSpec("smoke-1", "smoke", say("kitchen", "厨房")),
         )
-        self._site = Site(folder / "site", terminals, rate=rate)
-        now = self._mono_ms()
-        played = [Played(t.spec.id, t.spec.kind, t.address, t.key, SEED, now) for t in self._site.terminals]
-        self._home = Home(self._site.port, played, Line(SEED), self._mono_ms, rate)
+        self._stage = Stage(folder / "site", terminals, SEED, rate)
+        self._site = self._stage.site
+        self._home = self._stage.home
         self._replayed = 0
 
     def play(self, out: Path | None, stay: bool) -> int:
-        with self._site:
-            self._set_up()
-            try:
-                for scene in (
-                    self._press,
-                    self._smoke,
-                    self._cut,
-                    self._kill,
-                    self._forge,
-                    self._replay,
-                    self._quiet,
-                ):
-                    scene()
-                found = self._account()
-                if stay:
-                    self._stay()
-            finally:
-                self._home.stop()
+        self._timeline.scene(
+            "The parts start: broker, centre, agent, and a home on a pty",
+            "启动:消息服务器、中心、网关程序,以及伪终端上的家",
+        )
+        with self._stage:
+            self._timeline.follow(self._site.heard)
+            self._console.print(
+                say("The dispatch desk's board: ", "调度台看板:") + f"[link]{self._site.address}[/link]", style="bold"
+            )
+            for scene in (self._press, self._smoke, self._cut, self._kill, self._forge, self._replay, self._quiet):
+                scene()
+            found = self._account()
+            if stay:
+                self._stay()
             self._site.stop("agent")
             self._site.stop("centre")
         if out is not None:
@@ -126,19 +116,6 @@ class Evening:
         return 0 if found.good else 1
 
     # --- scenes ---
-
-    def _set_up(self) -> None:
-        self._timeline.scene(
-            "The parts start: broker, centre, agent, and a home on a pty",
-            "启动:消息服务器、中心、网关程序,以及伪终端上的家",
-        )
-        for name in ("broker", "centre", "agent"):
-            self._site.start(name)
-        self._home.start()
-        self._until(lambda: self._home.online() and self._uplink_up(), ONLINE_S_MAX)
-        self._console.print(
-            say("The dispatch desk's board: ", "调度台看板:") + f"[link]{self._site.address}[/link]", style="bold"
-        )
 
     def _press(self) -> None:
         self._timeline.scene("The resident presses the emergency button", "老人按下紧急呼叫按钮")
@@ -162,9 +139,9 @@ class Evening:
         )
         self._harm("the broker is killed", "消息服务器被杀掉")
         self._site.kill("broker")
-        until_ms = self._mono_ms() + int(CUT_S * 1000)
+        until_ms = self._stage.mono_ms() + int(CUT_S * 1000)
         self._do("button-2", "press", "button-2 in the bathroom is pressed", "卫生间的 button-2 被按下")
-        self._until(lambda: self._mono_ms() >= until_ms, CUT_S + SCENE_S_MAX)
+        self._until(lambda: self._stage.mono_ms() >= until_ms, CUT_S + SCENE_S_MAX)
         self._harm("the broker is started again", "消息服务器重新启动")
         self._site.start("broker")
         self._until_settled("button-2")
@@ -197,7 +174,7 @@ class Evening:
     def _quiet(self) -> None:
         self._timeline.scene("The air in the kitchen clears", "厨房空气恢复清洁")
         self._until(
-            lambda: any(p.phase == "restored" for p in self._home.promises()) and self._all_settled(), 2 * SCENE_S_MAX
+            lambda: any(p.phase == "restored" for p in self._home.promises()) and self._stage.settled(), 2 * SCENE_S_MAX
         )
 
     # --- the account ---
@@ -257,20 +234,8 @@ class Evening:
     def _until_settled(self, terminal: str) -> None:
         """Until this terminal had an event to tell of, every event has its receipt, and the journals have told so."""
         self._until(lambda: any(p.terminal == terminal for p in self._home.promises()), SCENE_S_MAX)
-        self._until(self._all_settled, SCENE_S_MAX)
+        self._until(self._stage.settled, SCENE_S_MAX)
         self._until(lambda: False, SETTLE_S)
-
-    def _all_settled(self) -> bool:
-        if self._home.pending():
-            return False
-        try:
-            status: dict[str, Any] = self._site.status()
-        except Unavailable:
-            return False
-        return bool(status["outbox"]["unsettled"] == 0)
-
-    def _uplink_up(self) -> bool:
-        return any(entry.line.fields["up"] for entry in self._site.lines("agent", "uplink"))
 
     def _counters(self) -> dict[str, Any]:
         found: dict[str, Any] = self._site.centre("/api/counters")
@@ -278,11 +243,8 @@ class Evening:
 
     def _link_refusals(self) -> int:
         """Frames that the gateway's serial bridge refused as old: of this session, or of one that is over."""
-        counters = self._site.status()["counters"]
+        counters = self._stage.agent_counters()
         return int(counters.get("native.replays", 0) + counters.get("native.bad_tag", 0))
-
-    def _mono_ms(self) -> int:
-        return self._site.clock.now().mono_ms
 
 
 if __name__ == "__main__":
