@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.home.roster import TERMINALS_MAX
 from protocol.record import LINKS
 from protocol.table import Table
 from protocol.topic import ID
@@ -16,7 +17,6 @@ from sim.stimuli import SMOKE_CURVES
 
 CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
 STEPS_MAX: Final = 1000
-TERMINALS_MAX: Final = 64  # on one line of 115200 baud
 T_MS_MAX: Final = 24 * 3600 * 1000  # played for real, so a day is long already
 
 COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed")

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from gateway.home.roster import TERMINALS_MAX
+from protocol.wire.mac import KEY_BYTES
 from protocol.words import Told, Unavailable
 
 from . import broker_conf, certificates, site_texts
 from .site_files import Files
 from .site_words import BROKER_DEFAULT, PORT_DEFAULT, Wish, host_and_port
 
-TERMINALS_MAX: Final = 250  # what the agent accepts on one gateway
 ADDRESS_FIRST: Final = 1001  # addresses below are left for what is set by hand
 # A certificate dated by a clock that was never set would be refused everywhere, or run out at once.
 CLOCK_EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -170,7 +171,9 @@ class _Maker:
                 f"{wish.gateway}:共 {len(terminals) + len(new)} 个终端;一个网关最多 {TERMINALS_MAX} 个",
             )
         if new:
-            added = (site_texts.terminals_row(t.id, t.kind, t.room, t.address, secrets.token_bytes(32)) for t in new)
+            added = (
+                site_texts.terminals_row(t.id, t.kind, t.room, t.address, secrets.token_bytes(KEY_BYTES)) for t in new
+            )
             self._files.append(name, "".join(added), secret=True)
         return terminals + new, [terminal.id for terminal in new]
 

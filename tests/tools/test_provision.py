@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import config
+from gateway.home.roster import TERMINALS_MAX
 from protocol.words import Told, Unavailable
 from sixkit_tools.cli import main
 from sixkit_tools.site_folder import make_site
@@ -243,7 +244,7 @@ def test_new_gateways_get_every_broker_that_the_centre_has(tmp_path: Path) -> No
         ({"terminals": ["smoke:"]}, "room"),
         ({"terminals": ["smoke:" + "x" * 33]}, "32"),
         ({"terminals": ["smoke:a\nb"]}, "printable"),
-        ({"terminals": [f"smoke:{n}" for n in range(251)]}, "250"),
+        ({"terminals": [f"smoke:{n}" for n in range(TERMINALS_MAX + 1)]}, str(TERMINALS_MAX)),
         ({"port": ""}, "--port"),
         ({"home": "a\x00b"}, "printable"),
     ],
