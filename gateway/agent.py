@@ -189,7 +189,8 @@ class Agent:
         return []
 
     def _on_replaced(self, message: Replaced, now: Now) -> list[Effect]:
-        self._journal.note("storage", ok=False, detail=f"damaged database kept aside as {message.kept}")
+        detail = f"damaged database kept aside as {message.kept}; {message.salvaged} events saved from it"
+        self._journal.note("storage", ok=False, detail=detail)
         self._storage.stored(False, now.mono_ms)
         self._storage.stored(True, now.mono_ms)
         return []
@@ -243,9 +244,10 @@ class Agent:
         return (now.mono_ms - self._started_ms) // 1000
 
     def status(self, now: Now) -> dict[str, Any]:
-        """The design's status contract, as one JSON-able object."""
+        """What `sixkit status` shows, as one JSON-able object."""
         oldest_ms = self._delivery.oldest_ms()
         counters = self.counters + self._home.counters + self._delivery.all_counters() + self._outbox.counters
+        counters += self._siren.counters + self._resident.counters + self._journal.counters
         for bridge in self.bridges:
             counters += bridge.all_counters()
         return {
@@ -267,7 +269,8 @@ class Agent:
                 {"id": bridge.config.id, "port": bridge.config.port, "up": bridge.up()} for bridge in self.bridges
             ],
             "terminals": self._home.terminals(now),
-            "counters": dict(sorted((counters + self._journal.counters).items())),
+            "alarms": self._home.alarms(now),
+            "counters": dict(sorted(counters.items())),
         }
 
     def asked(self) -> dict[str, Any]:

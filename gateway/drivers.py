@@ -7,11 +7,10 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from gateway.journal import Journal
 from protocol.words import KINDS
-
-from .journal import Journal
 
 COMMAND_S_MAX: Final = 10  # a command that takes longer is killed: the next one must be heard
 WAITING_MAX: Final = 16  # commands not yet begun; beyond it the newest is dropped and counted
@@ -36,7 +35,8 @@ class CommandDriver:
     nothing else. Words such as {state} in the command are replaced by the call's values."""
 
     def __init__(self, name: str, command: Sequence[str], journal: Journal):
-        self.counters: Counter[str] = Counter()
+        # There from the start: another thread may add these up at any time.
+        self.counters: Counter[str] = Counter({f"{name}_failed": 0})
         self._name = name
         self._command = tuple(command)
         self._journal = journal
@@ -59,7 +59,7 @@ class CommandDriver:
             values = self._calls.get()
             words = [_filled(word, values) for word in self._command]
             try:
-                done: Any = subprocess.run(
+                done = subprocess.run(
                     words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=COMMAND_S_MAX, check=False
                 )
                 if done.returncode:

@@ -33,21 +33,22 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config, status
 
     found = status.ask(config.load(args.config).socket)
-    print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(_lines(found)))
+    print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(shown(found)))
     return 0 if well(found) else 1
 
 
 def well(found: dict[str, Any]) -> bool:
-    """Whether nothing in this status wants a look: a path to a centre, no troubles, the clock set."""
+    """Whether nothing in this status wants a look: a path to a centre, no alarm or trouble standing, the clock set."""
     return (
         any(uplink["up"] for uplink in found["uplinks"])
         and all(bridge["up"] for bridge in found["bridges"])
-        and not any(terminal["troubles"] for terminal in found["terminals"])
+        and not found["alarms"]
         and found["clock"]["quality"] != "unset"
     )
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def shown(found: dict[str, Any]) -> list[str]:
+    """The status for a person."""
     outbox, clock = found["outbox"], found["clock"]
     when = datetime.fromtimestamp(clock["wall_ms"] / 1000).astimezone().isoformat(timespec="seconds")
     lines = [
@@ -65,11 +66,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for bridge in found["bridges"]:
         lines.append(say("bridge   ", "接入  ") + f"{_mark(bridge['up'])} {bridge['id']} {bridge['port']}")
     lines += [_terminal(terminal) for terminal in found["terminals"]]
+    for alarm in found["alarms"]:
+        if alarm["terminal"] == found["gateway"]:
+            lines.append(say("trouble  ", "故障  ") + f"{_mark(False)} {_kind(alarm['kind'])}")
     return lines
 
 
 def _terminal(terminal: dict[str, Any]) -> str:
-    troubles = [KINDS[kind][2 if language() == "zh" else 1] for kind in terminal["troubles"]]
+    troubles = [_kind(kind) for kind in terminal["troubles"]]
     seen = terminal["last_seen_s"]
     heard = say("never heard", "从未收到") if seen is None else say(f"heard {seen} s ago", f"{seen} 秒前")
     return (
@@ -77,6 +81,10 @@ def _terminal(terminal: dict[str, Any]) -> str:
         + f"{_mark(not troubles)} {terminal['id']:<14} {terminal['room']:<10} {terminal['state']:<8} {heard}  "
         + ", ".join(troubles)
     ).rstrip()
+
+
+def _kind(kind: str) -> str:
+    return KINDS[kind][2 if language() == "zh" else 1]
 
 
 def _mark(good: bool) -> str:

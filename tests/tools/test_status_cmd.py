@@ -1,0 +1,52 @@
+"""`sixkit status`: what counts as well, and what a person is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol.words import KINDS
+from sixkit_tools.status_cmd import shown, well
+
+
+def status(**changed: Any) -> dict[str, Any]:
+    return {
+        "gateway": "gw-1",
+        "version": "0.1.0",
+        "uptime_s": 60,
+        "clock": {"wall_ms": 1_800_000_000_000, "quality": "synchronised"},
+        "outbox": {"unsettled": 0, "oldest_s": 0, "bytes": 1},
+        "uplinks": [{"name": "mqtt-1", "up": True, "detail": ""}],
+        "bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": True}],
+        "terminals": [],
+        "alarms": [],
+        **changed,
+    }
+
+
+def trouble(kind: str) -> dict[str, Any]:
+    return {"alarm": "1-1", "terminal": "gw-1", "kind": kind, "severity": "trouble", "times": 1}
+
+
+def test_all_is_well() -> None:
+    assert well(status())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"uplinks": [{"name": "mqtt-1", "up": False, "detail": "no answer"}]},
+        {"bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": False}]},
+        {"clock": {"wall_ms": 0, "quality": "unset"}},
+        {"alarms": [trouble("storage_fault")]},
+    ],
+)
+def test_what_wants_a_look(changed: dict[str, Any]) -> None:
+    assert not well(status(**changed))
+
+
+def test_the_gateways_own_troubles_are_shown() -> None:
+    assert any(
+        name in line for line in shown(status(alarms=[trouble("storage_fault")])) for name in KINDS["storage_fault"][1:]
+    )
