@@ -230,9 +230,8 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         db.row_factory = sqlite3.Row
-        db.execute(
-            "PRAGMA locking_mode = EXCLUSIVE"
-        )  # one connection to a database: up to 3.51.2 two can corrupt a WAL
+        # One connection to a database: up to 3.51.2 two can corrupt a WAL.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a receipt may follow each commit
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from protocol.record import Event, EventId, Interval, RecordError, Sent, decode
+from protocol.record import INT_MAX, Event, EventId, Interval, RecordError, Sent, decode
 from protocol.words import SEVERITIES, TROUBLE
 
 # Small pages, because each commit writes whole pages to the log and again at the checkpoint; 1024 holds three events.
@@ -27,7 +27,6 @@ PRUNE_EVERY_ROWS: Final = 500  # rows settled between two prunings, so that prun
 
 ASIDE_MAX: Final = 3  # damaged databases that are kept; a card that rots must not fill itself with them
 
-_INT64_MAX: Final = 2**63 - 1
 _STATE: Final = "SELECT name, crc, value FROM state NOT INDEXED"
 
 # Rows are read once, after a start or an outage, and written one by one for ever: so one index, of what waits only.
@@ -184,11 +183,11 @@ class Database:
             )
 
     def _settle(self, interval: Interval) -> None:
-        if max(interval.epoch, interval.first) > _INT64_MAX:
+        if max(interval.epoch, interval.first) > INT_MAX:
             return  # no event of ours: what SQLite cannot number was never stored
         cursor = self._connection.execute(
             "UPDATE event SET settled = 1 WHERE settled = 0 AND epoch = ? AND sequence BETWEEN ? AND ?",
-            (interval.epoch, interval.first, min(interval.last, _INT64_MAX)),
+            (interval.epoch, interval.first, min(interval.last, INT_MAX)),
         )
         self._settled_rows += cursor.rowcount
 
@@ -300,7 +299,7 @@ def _rows(events: Iterable[Event], now_s: int) -> tuple[list[tuple[object, ...]]
     for event in events:
         try:
             record = event.to_record()
-            stored = _event(zlib.crc32(record), record) is not None and max(event.id) <= _INT64_MAX
+            stored = _event(zlib.crc32(record), record) is not None and max(event.id) <= INT_MAX
         except (ValueError, TypeError, OverflowError):
             stored = False
         if stored:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway import config as configuration
 from gateway import identity
-from gateway.agent import Agent, Stop
+from gateway.agent import LOAD_ROWS, Agent, Stop
 from gateway.bridges.native import NativeBridge
 from gateway.clock import Clock
 from gateway.config import Config
@@ -30,7 +30,6 @@ from protocol.envelope import CENTRE_KID
 from protocol.words import Told
 
 INBOX_MAX: Final = 10_000  # messages; a full inbox makes bridges wait, and their terminals repeat
-LOAD_ROWS: Final = 200  # of the outbox at the start; the rest comes when there is room
 LOAD_S_MAX: Final = 2.0  # a disk that hangs at the start must not hold up the first alarm for longer
 STOP_S_MAX: Final = 5.0  # for the last commit
 

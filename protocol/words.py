@@ -16,7 +16,6 @@ TEST: Final = "test"
 PHASES: Final = (RAISED, UPDATED, RESTORED, TEST)
 
 UNVERIFIED: Final = "unverified"  # authenticity in doubt: call back before anyone is sent
-LATE: Final = "late"  # sent long after it happened
 UNSTORED: Final = "unstored"  # the gateway could not write its disk when it was raised
 
 # kind: (severity, English, Chinese)

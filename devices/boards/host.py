@@ -18,6 +18,7 @@ from devices.logic import Logic
 from devices.smoke import Smoke
 from devices.terminal import Terminal
 from protocol.wire.codes import BATTERY_LOW, BATTERY_UNKNOWN, TAMPER
+from protocol.wire.mac import KEY_BYTES
 from protocol.wire.terminal_end import TerminalEnd
 from protocol.words import Told
 
@@ -29,7 +30,6 @@ REOPEN_MS: Final = 500  # a port that has gone is looked for this often
 WRITE_TIMEOUT_S: Final = 0.2  # bytes that a port does not take are lost, as on a cut line; the wire repeats them
 PRESS_MS: Final = 100  # how long `press` holds the button down, and waits before the next
 BATTERY_LOW_PCT: Final = 15  # about a month for the usual lithium cell
-KEY_BYTES: Final = 32
 CLOCK_RATE_MAX: Final = 1000  # beyond it the processes' own latency is minutes of simulated time
 EXIT_USAGE: Final = 2  # as the sixkit command has it
 

@@ -7,6 +7,8 @@ from typing import Final
 
 import cbor2
 
+from protocol.record import INT_MAX
+
 ALARM: Final = "alarm"  # alarm/<terminal>/<kind>: an alarm that stands
 SOURCE: Final = "source"  # source/<terminal>: its last event that was taken; only ever stored beside that event
 SILENCE: Final = "silence"  # silence/<terminal>: how long it had been silent when this was stored
@@ -14,7 +16,6 @@ DOUBT: Final = "doubt"  # doubt/<terminal>: when it last raised an unverified al
 
 LENGTHS: Final = {ALARM: 3, SOURCE: 2, SILENCE: 2, DOUBT: 2}  # words of a key, by its first
 PART_BYTES_MAX: Final = 64  # five integers are at most 46
-NUMBER_MAX: Final = 2**63 - 1  # a larger one can't have been ours, and no record could carry it
 
 
 def stored(numbers: tuple[int, ...] | None, *key: str) -> Mapping[str, bytes | None]:
@@ -36,6 +37,6 @@ def numbers(data: bytes) -> tuple[int, ...] | None:
         item = cbor2.loads(data)
     except Exception:  # noqa: BLE001  a broken database may hold any bytes; cbor2 raises many things
         return None
-    if type(item) is not list or not all(type(number) is int and abs(number) <= NUMBER_MAX for number in item):
+    if type(item) is not list or not all(type(number) is int and abs(number) <= INT_MAX for number in item):
         return None
     return tuple(item)

@@ -37,9 +37,8 @@ def client_context(ca: Path, certificate: Path, key: Path, clock_unset: bool) ->
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and checks the host name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.hostname_checks_common_name = (
-        False  # a gateway's common name is its id, which nobody keeps from being a host
-    )
+    # A gateway's common name is its id, which nobody keeps from being a host.
+    context.hostname_checks_common_name = False
     if clock_unset:
         context.verify_flags |= NO_CHECK_TIME
     try:
