@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Final
 
-from protocol.words import Unavailable
-
+from .command import GOOD, missing, number
 from .locale import say
 
-SAMPLES = 300  # p99 is then the third worst
+SAMPLES: Final = 300  # p99 is then the third worst
+SAMPLES_MIN: Final = 20  # fewer say nothing about p99
+SAMPLES_MAX: Final = 5000  # a quarter of an hour
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "bench",
-        help=say("measure latency, memory and start-up", "测量延迟、内存与启动时间"),
-        epilog=say("example: ", "示例:") + "sixkit bench path --json",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = say("example: ", "示例:") + "sixkit bench path --json"
     benches = parser.add_subparsers(dest="bench", required=True, metavar=say("WHAT", "项目"))
     path = benches.add_parser(
         "path",
@@ -31,11 +29,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     path.add_argument(
         "--samples",
-        type=int,
+        type=number(SAMPLES_MIN, SAMPLES_MAX),
         default=SAMPLES,
-        choices=range(20, 5001),
         metavar="N",
-        help=say("default: 300", "默认:300"),
+        help=say(
+            f"{SAMPLES_MIN} to {SAMPLES_MAX}, default {SAMPLES}", f"{SAMPLES_MIN} 到 {SAMPLES_MAX},默认 {SAMPLES}"
+        ),
     )
     path.add_argument("--json", action="store_true", help=say("the figures as JSON", "以 JSON 输出"))
 
@@ -44,13 +43,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         from . import bench_path
     except ModuleNotFoundError as error:
-        raise Unavailable(
-            f"the module {error.name} is missing; install the simulator: pip install 'sixkit[sim]'",
-            f"缺少模块 {error.name};请安装模拟组件:pip install 'sixkit[sim]'",
-        ) from error
+        raise missing(error, "sim") from error
     found = bench_path.measure(args.samples)
     if args.json:
         print(json.dumps(found))
     else:
         bench_path.show(found)
-    return 0
+    return GOOD

@@ -7,12 +7,10 @@ import importlib
 import sys
 from importlib.metadata import version
 
-from protocol.words import Told, Unavailable
+from protocol.words import Told
 
+from .command import GOOD, INTERRUPTED, USAGE, exit_code
 from .locale import language, say
-
-# The exit codes that scripts can trust.
-GOOD, NOT_SO, USAGE, ENVIRONMENT = 0, 1, 2, 3
 
 # subcommand: (module, English, Chinese); a module is imported only when its command is called: they start faster apart
 COMMANDS = {
@@ -39,11 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     wanted = next((word for word in arguments if word in COMMANDS), None)
     module = None
     for name, (module_name, en, zh) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=say(en, zh))
         if name == wanted:
             module = importlib.import_module(f".{module_name}", __package__)
-            module.add_parser(subparsers)
-        else:
-            subparsers.add_parser(name, help=say(en, zh))
+            module.add_options(subparser)
     args = parser.parse_args(arguments)
     if module is None:
         parser.print_help()
@@ -53,9 +50,9 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except Told as error:
         print(f"sixkit {args.command}: {error.text(language())}", file=sys.stderr)
-        return ENVIRONMENT if isinstance(error, Unavailable) else USAGE
+        return exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader, `head` for one, has had enough
         sys.stderr.close()
         return GOOD

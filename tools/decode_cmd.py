@@ -17,6 +17,7 @@ from protocol.record import EventId
 from protocol.wire import codes, frame, messages
 from protocol.words import Told, Unavailable
 
+from .command import GOOD, NOT_SO
 from .locale import say
 
 INPUT_BYTES_MAX: Final = 1 << 20
@@ -32,21 +33,19 @@ FRAMES: Final = {
 }
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "decode",
-        help=say("show what a frame, record or envelope says", "解析帧、记录或信封"),
-        description=say(
-            "Show what a serial frame, a CBOR record or a signed envelope says. Exit code 0: it is one; 1: it is none, "
-            "or its signature is not of the given key.",
-            "解析串口帧、CBOR 记录或签名信封。退出码 0:可解析;1:不可解析或签名与密钥不符。",
-        ),
-        epilog=say("examples:", "示例:")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = say(
+        "Show what a serial frame, a CBOR record or a signed envelope says. Exit code 0: it is one; 1: it is none, "
+        "or its signature is not of the given key.",
+        "解析串口帧、CBOR 记录或签名信封。退出码 0:可解析;1:不可解析或签名与密钥不符。",
+    )
+    parser.epilog = (
+        say("examples:", "示例:")
         + """
   sixkit decode d28446a2...
-  sixkit decode --file envelope.bin --key gateways/gw-1/identity.pub --json""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+  sixkit decode --file envelope.bin --key gateways/gw-1/identity.pub --json"""
     )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "data",
         nargs="?",
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         for name, value in found.items():
             print(f"{name:<10} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
-    return 1 if "error" in found else 0
+    return NOT_SO if "error" in found else GOOD
 
 
 def describe(data: bytes, key: bytes | None) -> dict[str, Any]:

@@ -15,15 +15,17 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from protocol.words import Told, Unavailable
+from protocol.words import Told
 from sim.case import Step, TerminalSpec
 from sim.stage import Stage
 
 from . import tally
+from .command import GOOD, INTERRUPTED, NOT_SO, add_clock_rate, exit_code
 from .locale import language, say
 from .timeline import GATEWAY, HOME, TROUBLE, Timeline
 
 SEED: Final = 1
+RATE_MAX: Final = 20  # faster, nobody could follow the story
 FORGERIES: Final = 3
 SCENE_S_MAX: Final = 60.0  # for what a scene waits for; it comes within a second or two
 CUT_S: Final = 33.0  # of the demo's clock: long enough for the resident to be told, after 30 s, to phone
@@ -43,9 +45,9 @@ def main(argv: list[str] | None = None) -> int:
             return code
     except Told as error:
         console.print(error.text(language()), style="bold red", markup=False)
-        return 3 if isinstance(error, Unavailable) else 2
+        return exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,14 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help=say("keep all files of the site in FOLDER", "将站点的全部文件留存到 FOLDER"),
     )
-    parser.add_argument(
-        "--clock-rate",
-        type=int,
-        default=1,
-        choices=range(1, 21),
-        metavar="N",
-        help=say("N times as fast (1 to 20)", "加快 N 倍(1 到 20)"),
-    )
+    add_clock_rate(parser, "N times as fast", "加快 N 倍", RATE_MAX)
     return parser
 
 
@@ -113,7 +108,7 @@ class Evening:
             self._site.stop("centre")
         if out is not None:
             out.write_text(json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n")
-        return 0 if found.good else 1
+        return GOOD if found.good else NOT_SO
 
     # --- scenes ---
 

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .command import GOOD
 from .locale import language, say
 from .site_words import BROKER_DEFAULT, PORT_DEFAULT, TERMINAL_KINDS
 
@@ -15,16 +16,11 @@ if TYPE_CHECKING:
     from .site_folder import Site
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Registers the subcommand and its options."""
-    parser = subparsers.add_parser(
-        "provision",
-        help=say("make keys, certificates and configuration for a site", "生成站点的密钥、证书与配置"),
-        description=say(
-            "Makes a site: the centre's keys, a private certificate authority, the broker's configuration, a gateway "
-            "and its terminals. Run it again to add a gateway or terminals: what exists is never overwritten.",
-            "生成站点:中心密钥、私有 CA、消息服务器配置、网关及其终端。再次运行可添加网关或终端:已有内容绝不覆盖。",
-        ),
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = say(
+        "Makes a site: the centre's keys, a private certificate authority, the broker's configuration, a gateway "
+        "and its terminals. Run it again to add a gateway or terminals: what exists is never overwritten.",
+        "生成站点:中心密钥、私有 CA、消息服务器配置、网关及其终端。再次运行可添加网关或终端:已有内容绝不覆盖。",
     )
     parser.add_argument("site", type=Path, metavar="SITE", help=say("the site's folder", "站点文件夹"))
     parser.add_argument("--gateway", default="gw-1", metavar="ID", help=say("default gw-1", "默认 gw-1"))
@@ -82,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         language=language(),
     )
     print(json.dumps(_as_json(site), ensure_ascii=False) if args.json else _as_text(site))
-    return 0
+    return GOOD
 
 
 def next_commands(site: Site) -> list[str]:

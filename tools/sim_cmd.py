@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from protocol.words import Told
-
+from .command import GOOD, NOT_SO, add_clock_rate, number
 from .locale import language, say
 
 if TYPE_CHECKING:
@@ -21,20 +20,18 @@ if TYPE_CHECKING:
     from sim.replay import Replayed
     from sim.soak import Soaked
 
+FIRE_RATE_MAX: Final = 100  # the chamber is sampled every 10 ms of real time then
 JOBS_DEFAULT: Final = 2  # each is four processes that mostly wait
-GOOD, NOT_SO = 0, 1
+JOBS_MAX: Final = 16
+KILLS_MAX: Final = 100_000  # two days
+SEED_MAX: Final = 2**32 - 1
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Registers the subcommand and its options."""
-    parser = subparsers.add_parser(
-        "sim",
-        help=say("play simulated homes and recorded fires", "模拟家庭与回放火灾记录"),
-        description=say(
-            "Plays a home on a pty against the real agent, broker and centre, as processes of this machine; nothing "
-            "is left behind.",
-            "在伪终端上模拟一个家,并运行真实的网关程序、消息服务器与中心进程;结束后不留痕迹。",
-        ),
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = say(
+        "Plays a home on a pty against the real agent, broker and centre, as processes of this machine; nothing "
+        "is left behind.",
+        "在伪终端上模拟一个家,并运行真实的网关程序、消息服务器与中心进程;结束后不留痕迹。",
     )
     what = parser.add_subparsers(dest="what", required=True, metavar=say("WHAT", "内容"))
     _add_run(what)
@@ -57,11 +54,13 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.toml", help=say("case files", "案例文件"))
     parser.add_argument(
         "--jobs",
-        type=int,
+        type=number(1, JOBS_MAX),
         default=JOBS_DEFAULT,
-        choices=range(1, 17),
         metavar="N",
-        help=say(f"how many at a time (1 to 16, default {JOBS_DEFAULT})", f"同时运行数(1 到 16,默认 {JOBS_DEFAULT})"),
+        help=say(
+            f"how many at a time (1 to {JOBS_MAX}, default {JOBS_DEFAULT})",
+            f"同时运行数(1 到 {JOBS_MAX},默认 {JOBS_DEFAULT})",
+        ),
     )
 
 
@@ -82,14 +81,7 @@ def _add_replay(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--column", default="SMA_1", metavar="NAME", help=say("its smoke column, default SMA_1", "烟雾列,默认 SMA_1")
     )
-    parser.add_argument(
-        "--clock-rate",
-        type=int,
-        default=1,
-        choices=range(1, 101),
-        metavar="N",
-        help=say("N times as fast as the fire (1 to 100, default 1)", "以 N 倍速回放(1 到 100,默认 1)"),
-    )
+    add_clock_rate(parser, "N times as fast as the fire", "以 N 倍速回放", FIRE_RATE_MAX)
 
 
 def _add_soak(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -99,8 +91,10 @@ def _add_soak(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         say("kill the agent again and again under load", "在负载下反复强杀网关程序"),
         "sixkit sim soak --kills 200 --seed 7",
     )
-    parser.add_argument("--kills", type=int, default=20, metavar="N", help=say("default 20", "默认 20"))
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help=say("default 1", "默认 1"))
+    parser.add_argument(
+        "--kills", type=number(1, KILLS_MAX), default=20, metavar="N", help=say("default 20", "默认 20")
+    )
+    parser.add_argument("--seed", type=number(0, SEED_MAX), default=1, metavar="N", help=say("default 1", "默认 1"))
 
 
 def _subparser(
@@ -230,8 +224,6 @@ def _real_alarms(real: Mapping[str, int], place: str) -> Iterator[str]:
 def _soak(args: argparse.Namespace) -> int:
     from sim.soak import soak
 
-    if args.kills < 1:
-        raise Told("--kills must be at least 1", "--kills 至少为 1")
     with _progress(args.kills) as show:
         found = soak(args.kills, args.seed, lambda done, of, doing: show.at(done, doing))
     print(json.dumps(found.as_json(), ensure_ascii=False) if args.json else _soak_text(found))

@@ -5,27 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from protocol.words import KINDS
 
+from .command import GOOD, NOT_SO, add_config
 from .locale import language, say
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "status",
-        help=say("ask a running agent how it is", "查询网关状态"),
-        description=say(
-            "Ask a running agent how it is. Exit code 0: all is well; 1: something is not; 3: no agent answers.",
-            "查询运行中的网关程序。退出码 0:一切正常;1:有异常;3:网关程序无应答。",
-        ),
-        epilog=say("example: ", "示例:") + "sixkit status --config /etc/sixkit/gateway.toml --json",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = say(
+        "Ask a running agent how it is. Exit code 0: all is well; 1: something is not; 3: no agent answers.",
+        "查询运行中的网关程序。退出码 0:一切正常;1:有异常;3:网关程序无应答。",
     )
-    parser.add_argument(
-        "--config", type=Path, default=Path("gateway.toml"), help=say("default: ./gateway.toml", "默认:./gateway.toml")
-    )
+    parser.epilog = say("example: ", "示例:") + "sixkit status --config /etc/sixkit/gateway.toml --json"
+    add_config(parser, "gateway.toml")
     parser.add_argument("--json", action="store_true", help=say("the whole status as JSON", "以 JSON 输出全部状态"))
 
 
@@ -34,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = status.ask(config.load(args.config).socket)
     print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(shown(found)))
-    return 0 if well(found) else 1
+    return GOOD if well(found) else NOT_SO
 
 
 def well(found: dict[str, Any]) -> bool:

@@ -49,7 +49,7 @@ def test_a_case_that_is_not_so_exits_1_and_says_how(tmp_path: Path) -> None:
     [
         (["run", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["replay", "--smoke", "nowhere.csv"], "nowhere.csv cannot be read"),
-        (["soak", "--kills", "0"], "--kills must be at least 1"),
+        (["soak", "--kills", "0"], "--kills: '0' is not a whole number from 1 to 100000"),
         (["run"], "CASE.toml"),
         (["run", "--jobs", "99", "x.toml"], "--jobs"),
         ([], "WHAT"),
