@@ -109,7 +109,7 @@ def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Sta
     async def alarms(request: Request) -> Response:
         text = request.query_params.get("limit", str(ALARMS_DEFAULT))
         if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= ALARMS_MAX):
-            return _error(400, f"limit: a whole number from 1 to {ALARMS_MAX}", f"limit:1 到 {ALARMS_MAX} 的整数")
+            return _error(400, f"limit: a whole number from 1 to {ALARMS_MAX}", f"limit：1 到 {ALARMS_MAX} 的整数")
         return await _answered(ask, lambda desk, now: desk.alarms(int(text)))
 
     async def words(_request: Request) -> Response:
@@ -150,7 +150,7 @@ async def _answered(ask: Ask, question: Question) -> Response:
     except Exception:  # noqa: BLE001  a failing database is the centre's trouble; here it is one refused request
         return _error(503, "the centre's database does not answer", "中心数据库没有响应")
     if value is None:
-        return _error(404, "there is no such incident", "没有该事件")
+        return _error(404, "there is no such incident", "没有该警情")
     return JSONResponse(value)
 
 

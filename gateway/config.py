@@ -104,7 +104,7 @@ def load(path: Path) -> Config:
     top.finish()
     if any(terminal.id == config.gateway for terminal in config.terminals):
         raise Told(
-            f"{path}: a terminal has the gateway's id {config.gateway}", f"{path}:有终端与网关同名 {config.gateway}"
+            f"{path}: a terminal has the gateway's id {config.gateway}", f"{path}：有终端与网关同名 {config.gateway}"
         )
     return config
 
@@ -115,7 +115,7 @@ def _read(path: Path) -> Table:
     except OSError as error:
         raise Told(
             f"{path}: cannot be read: {error.strerror}; `sixkit provision` makes one",
-            f"{path}:无法读取({error.strerror});可用 `sixkit provision` 生成",
+            f"{path}：无法读取（{error.strerror}）；可用 `sixkit provision` 生成",
         ) from error
     return Table.parsed(data, str(path), CONFIG_BYTES_MAX)
 
@@ -145,7 +145,7 @@ def _terminals(path: Path, bridges: set[str]) -> tuple[TerminalConfig, ...]:
     rows = top.tables("terminal", ())
     top.finish()
     if len(rows) > TERMINALS_MAX:
-        raise Told(f"{path}: {len(rows)} terminals; at most {TERMINALS_MAX}", f"{path}:终端超过 {TERMINALS_MAX} 个")
+        raise Told(f"{path}: {len(rows)} terminals; at most {TERMINALS_MAX}", f"{path}：终端超过 {TERMINALS_MAX} 个")
     terminals = tuple(_terminal(row, bridges) for row in rows)
     _refuse_twins(path, "id", [terminal.id for terminal in terminals])
     _refuse_twins(path, "address", [f"{terminal.bridge}/{terminal.address}" for terminal in terminals])
@@ -172,7 +172,7 @@ def _terminal(row: Table, bridges: set[str]) -> TerminalConfig:
 def _refuse_twins(path: Path, key: str, values: list[str]) -> None:
     for value in values:
         if values.count(value) > 1:
-            raise Told(f"{path}: two terminals with {key} {value}", f"{path}:两个终端的 {key} 同为 {value}")
+            raise Told(f"{path}: two terminals with {key} {value}", f"{path}：两个终端的 {key} 同为 {value}")
 
 
 def _driver(row: Table) -> Driver:

@@ -17,9 +17,9 @@ WAITING_MAX: Final = 16  # commands not yet begun; beyond it the newest is dropp
 
 # message: (English, Chinese)
 RESIDENT_TEXTS: Final = {
-    "sending": ("Calling for help: {kind}", "正在呼救:{kind}"),
-    "received": ("The centre has received: {kind}", "中心已收到:{kind}"),
-    "not_received": ("Not received: {kind}. Please phone 120 or 119", "尚未送达:{kind}。请拨打 120 或 119"),
+    "sending": ("Calling for help: {kind}", "正在呼救：{kind}"),
+    "received": ("The centre has received: {kind}", "中心已收到：{kind}"),
+    "not_received": ("Not received: {kind}. Please phone 120 or 119", "尚未送达：{kind}。请拨打 120 或 119"),
 }
 
 

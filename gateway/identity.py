@@ -133,19 +133,19 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise Told(
             f"{path}: there is no such key file; run `sixkit provision`, or correct the path in gateway.toml",
-            f"{path}:没有这个密钥文件;请运行 `sixkit provision`,或更正 gateway.toml 中的路径",
+            f"{path}：没有这个密钥文件；请运行 `sixkit provision`，或更正 gateway.toml 中的路径",
         ) from error
     except OSError as error:
         raise Told(
             f"{path}: the key cannot be read: {error.strerror}; check the file's owner and mode",
-            f"{path}:无法读取密钥:{error.strerror};请检查文件的属主和权限",
+            f"{path}：无法读取密钥：{error.strerror}；请检查文件的属主和权限",
         ) from error
 
 
 def _not_a_key(path: Path, error: ValueError) -> Told:
     return Told(
         f"{path}: {error}; put back the file that `sixkit provision` made",
-        f"{path}:不是有效的 Ed25519 密钥({error});请放回 `sixkit provision` 生成的文件",
+        f"{path}：不是有效的 Ed25519 密钥（{error}）；请放回 `sixkit provision` 生成的文件",
     )
 
 
@@ -155,5 +155,5 @@ def _warning(path: Path) -> Told | None:
         return None
     return Told(
         f"{path}: others may read or change this private key (mode {mode:04o}); run `chmod 600 {path}`",
-        f"{path}:其他用户可以读取或修改此私钥(权限 {mode:04o});请运行 `chmod 600 {path}`",
+        f"{path}：其他用户可以读取或修改此私钥（权限 {mode:04o}）；请运行 `chmod 600 {path}`",
     )

@@ -43,7 +43,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     if clock_rate != 1 and not config.simulation:
         raise Told(
             f"{path}: --clock-rate is for simulation only; set simulation = true there if this is one",
-            f"{path}:--clock-rate 仅用于模拟;如确为模拟,请设 simulation = true",
+            f"{path}：--clock-rate 仅用于模拟；如确为模拟，请设 simulation = true",
         )
     clock = Clock(clock_rate, config.clock_anchor_ms)
     signing, warning = identity.load_signing_key(config.identity, config.gateway.encode())

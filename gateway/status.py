@@ -63,6 +63,6 @@ def ask(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"no agent answers at {path} ({error}); start it with `sixkit run --config gateway.toml`",
-            f"{path} 无网关程序应答({error});请用 `sixkit run --config gateway.toml` 启动",
+            f"{path} 无网关程序应答（{error}）；请用 `sixkit run --config gateway.toml` 启动",
         ) from error
     return status

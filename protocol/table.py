@@ -33,11 +33,11 @@ class Table:
         """The whole of the file that holds `data`, called `where` in errors. Raises Told where it is too long or not
         TOML."""
         if len(data) > bytes_max:
-            raise Told(f"{where}: longer than {bytes_max} bytes", f"{where}:超过 {bytes_max} 字节")
+            raise Told(f"{where}: longer than {bytes_max} bytes", f"{where}：超过 {bytes_max} 字节")
         try:
             values = tomllib.loads(data.decode())
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-            raise Told(f"{where}: not TOML: {error}", f"{where}:不是有效的 TOML:{error}") from error
+            raise Told(f"{where}: not TOML: {error}", f"{where}：不是有效的 TOML：{error}") from error
         return cls(values, where)
 
     def text(self, key: str, default: str = _MISSING, pattern: str | None = None) -> str:
@@ -49,7 +49,7 @@ class Table:
     def choice(self, key: str, allowed: Sequence[str], default: str = _MISSING) -> str:
         value: str = self._take(key, str, default)
         if value not in allowed:
-            raise self.wrong(key, value, "one of " + ", ".join(allowed), "以下之一:" + "、".join(allowed))
+            raise self.wrong(key, value, "one of " + ", ".join(allowed), "以下之一：" + "、".join(allowed))
         return value
 
     def number(self, key: str, least: int, most: int, default: int = _MISSING) -> int:
@@ -103,14 +103,14 @@ class Table:
         """Raises Told where a key is left that nobody asked for."""
         for key in self._left:
             name = self._name(key)
-            raise Told(f"{self._where}: unknown key {name}", f"{self._where}:未知的键 {name}")
+            raise Told(f"{self._where}: unknown key {name}", f"{self._where}：未知的键 {name}")
 
     def wrong(self, key: str, value: object, en: str, zh: str) -> Told:
         """The error for a `value` that is not what `en` and `zh` say is allowed."""
         shown, name = repr(value)[:80], self._name(key)
         return Told(
             f"{self._where}: {name} is {shown}; allowed: {en}",
-            f"{self._where}:{name} 的值为 {shown};允许:{zh}",
+            f"{self._where}：{name} 的值为 {shown}；允许：{zh}",
         )
 
     def _name(self, key: str) -> str:
@@ -120,7 +120,7 @@ class Table:
         address = host_and_port(text, port_least)
         if address is None:
             raise self.wrong(
-                key, text, '"host:port", such as "broker.example:8883"', "“主机:端口”,如 “broker.example:8883”"
+                key, text, '"host:port", such as "broker.example:8883"', "“主机:端口”，如 “broker.example:8883”"
             )
         return address
 
@@ -130,7 +130,7 @@ class Table:
             if default is not _MISSING:
                 return default
             name = self._name(key)
-            raise Told(f"{self._where}: {name} is missing; it takes {en}", f"{self._where}:缺少 {name};应为{zh}")
+            raise Told(f"{self._where}: {name} is missing; it takes {en}", f"{self._where}：缺少 {name}；应为{zh}")
         value = self._left.pop(key)
         if type(value) is not kind:  # bool is an int to isinstance
             raise self.wrong(key, value, en, zh)

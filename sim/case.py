@@ -121,7 +121,7 @@ def load(path: Path) -> Case:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Told(f"{path}: cannot be read: {error.strerror}", f"{path}:无法读取:{error.strerror}") from error
+        raise Told(f"{path}: cannot be read: {error.strerror}", f"{path}：无法读取：{error.strerror}") from error
     return parse(data, str(path))
 
 
@@ -162,7 +162,7 @@ def _duration(row: Table, key: str, text: str, most_ms: int = T_MS_MAX) -> int:
             key,
             text,
             f'a duration like "250ms", "30s", "2m", at most {most_ms // 1000}s',
-            f"形如 “250ms”、“30s”、“2m” 的时长,最长 {most_ms // 1000}s",
+            f"形如 “250ms”、“30s”、“2m” 的时长，最长 {most_ms // 1000}s",
         )
     return ms
 
@@ -206,8 +206,8 @@ def _step(row: Table, t_ms: int, target: str, kinds: Mapping[str, str]) -> Step:
     if target == "forge":
         return Step(t_ms, target, "", {"count": row.number(target, 1, 1000)})
     if kind not in ACTIONS or (kind in ("button", "smoke") and target not in kinds):
-        allowed = ", ".join([*kinds, *(name for name in ACTIONS if name not in ("button", "smoke")), "forge"])
-        raise row.wrong(target, value, f"as a key, one of t, {allowed}", f"键只能是 t、{allowed}")
+        allowed = ["t", *kinds, *(name for name in ACTIONS if name not in ("button", "smoke")), "forge"]
+        raise row.wrong(target, value, "as a key, one of " + ", ".join(allowed), "键只能是 " + "、".join(allowed))
     if isinstance(value, dict) and kind in _TABLE_STEPS:
         table = row.table(target)
         action, values = _TABLE_STEPS[kind](table)
@@ -292,7 +292,7 @@ def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
     target, _, action = after.partition(" ")
     if not any(step.target == target and action in ("", step.action) for step in steps):
         known = ", ".join(sorted({f"{step.target} {step.action}".strip() for step in steps}))
-        raise row.wrong("committed_within", text, f'"... after" one of: {known}', f"“... after” 之后为:{known}")
+        raise row.wrong("committed_within", text, f'"... after" one of: {known}', f"“... after” 之后为：{known}")
     return Limit(ms, target, action)
 
 
@@ -300,7 +300,7 @@ def _counters(table: Table) -> list[CounterBounds]:
     bounds = []
     for name in table.left():
         if name not in COUNTERS:
-            raise table.wrong(name, name, "one of " + ", ".join(COUNTERS), "以下之一:" + "、".join(COUNTERS))
+            raise table.wrong(name, name, "one of " + ", ".join(COUNTERS), "以下之一：" + "、".join(COUNTERS))
         text = table.text(name, pattern=r"(>=)?\d{1,9}")
         count = int(text.removeprefix(">="))
         bounds.append(CounterBounds(name, count, None if text.startswith(">=") else count))

@@ -34,7 +34,7 @@ def forge(folder: Path, gateway: str, broker: tuple[str, int], count: int, wall_
             payload = envelope.seal(_alarm(gateway, number, wall_ms), key, topic.context(topic.ALARM))
             client.publish(topic.build(gateway, topic.ALARM), payload, qos=1).wait_for_publish(SENT_S_MAX)
     except (OSError, ValueError, RuntimeError) as error:
-        raise Unavailable(f"the forger cannot send: {error}", f"伪造者无法发送:{error}") from error
+        raise Unavailable(f"the forger cannot send: {error}", f"伪造者无法发送：{error}") from error
     finally:
         client.disconnect()
         client.loop_stop()

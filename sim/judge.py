@@ -86,7 +86,7 @@ def read_rows(database: Path) -> list[Row]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise Unavailable(f"{database}: cannot be read: {error}", f"{database}:无法读取:{error}") from error
+        raise Unavailable(f"{database}: cannot be read: {error}", f"{database}：无法读取：{error}") from error
     return [Row._make((*row[:10], tuple(json.loads(row[10])), bool(row[11]), *row[12:])) for row in found]
 
 
@@ -128,7 +128,7 @@ def invariants(outcome: Outcome) -> Iterator[Told]:
         what = f"{kind}{' restored' if restored else ''} ({boot}, {number})"
         yield Told(
             f"{terminal}: {what} is at the centre, but the terminal never sent it",
-            f"{terminal}:中心有 {what},但该终端从未发送",
+            f"{terminal}：中心有 {what}，但该终端从未发送",
         )
     yield from _disorder(outcome.rows)
 
@@ -143,7 +143,7 @@ def _not_once(promise: Promise, times: int, safe: bool) -> Told:
     what = f"{promise.kind} {promise.phase} ({promise.boot}, {promise.number})"
     return Told(
         f"{promise.terminal}: {what} {en}, and is at the centre {times} times; exactly once is right",
-        f"{promise.terminal}:{what} {zh},中心有 {times} 条;应恰好一条",
+        f"{promise.terminal}：{what} {zh}，中心有 {times} 条；应恰好一条",
     )
 
 
@@ -154,7 +154,7 @@ def _disorder(rows: Sequence[Row]) -> Iterator[Told]:
         if number < last[row.terminal, row.source_boot]:
             yield Told(
                 f"{row.terminal}: event {number} came after event {last[row.terminal, row.source_boot]}",
-                f"{row.terminal}:事件 {number} 晚于事件 {last[row.terminal, row.source_boot]} 到达",
+                f"{row.terminal}：事件 {number} 晚于事件 {last[row.terminal, row.source_boot]} 到达",
             )
         last[row.terminal, row.source_boot] = max(number, last[row.terminal, row.source_boot])
 
@@ -164,7 +164,7 @@ def _expectation(expected: Expected, outcome: Outcome) -> Iterator[Told]:
     if len(found) != expected.times:
         yield Told(
             f"{_shown(expected.event)}: at the centre {len(found)} times instead of {expected.times}",
-            f"{_shown(expected.event)}:中心有 {len(found)} 条,应为 {expected.times} 条",
+            f"{_shown(expected.event)}：中心有 {len(found)} 条，应为 {expected.times} 条",
         )
     for row in found:
         if expected.committed_within is not None:
@@ -180,12 +180,12 @@ def _in_time(limit: Limit, row: Row, outcome: Outcome) -> Iterator[Told]:
     if base_ms is None:
         yield Told(
             f'{row.kind} {row.phase} {row.id}: no terminal saw it; committed_within needs an "after"',
-            f"{row.kind} {row.phase} {row.id}:并非来自终端;committed_within 需注明 “after”",
+            f"{row.kind} {row.phase} {row.id}：并非来自终端；committed_within 需注明 “after”",
         )
     elif (took_ms := row.committed_ms - base_ms) > limit.ms:
         yield Told(
             f"{row.kind} {row.phase} of {row.terminal}: committed after {took_ms} ms; at most {limit.ms} ms allowed",
-            f"{row.terminal} 的 {row.kind} {row.phase}:{took_ms} 毫秒后提交;最多 {limit.ms} 毫秒",
+            f"{row.terminal} 的 {row.kind} {row.phase}：{took_ms} 毫秒后提交；最多 {limit.ms} 毫秒",
         )
 
 
@@ -225,7 +225,7 @@ def _siren_in_time(most_ms: int, row: Row, outcome: Outcome) -> Iterator[Told]:
         en, zh = (f"after {min(took)} ms", f"{min(took)} 毫秒后响起") if took else ("never", "未响起")
         yield Told(
             f"siren for {row.kind} of {row.terminal}: {en}; at most {most_ms} ms allowed",
-            f"{row.terminal} 的 {row.kind} 警号:{zh};最多 {most_ms} 毫秒",
+            f"{row.terminal} 的 {row.kind} 警号：{zh}；最多 {most_ms} 毫秒",
         )
 
 
@@ -240,7 +240,7 @@ def _told(expected: Expected, outcome: Outcome) -> Iterator[Told]:
         yield Told(
             f"{_shown(expected.event)}: the resident was told {', '.join(heard) or 'nothing'} instead of "
             + ", ".join(expected.told),
-            f"{_shown(expected.event)}:住户收到 {'、'.join(heard) or '无'},应为 {'、'.join(expected.told)}",
+            f"{_shown(expected.event)}：住户收到 {'、'.join(heard) or '无'}，应为 {'、'.join(expected.told)}",
         )
 
 
@@ -249,7 +249,7 @@ def _counter(bounds: CounterBounds, counters: Mapping[str, int]) -> Iterator[Tol
     if value < bounds.least or (bounds.most is not None and value > bounds.most):
         wanted = f"{'' if bounds.most is not None else '>='}{bounds.least}"
         yield Told(
-            f"counter {bounds.name} is {value} instead of {wanted}", f"计数 {bounds.name} 为 {value},应为 {wanted}"
+            f"counter {bounds.name} is {value} instead of {wanted}", f"计数 {bounds.name} 为 {value}，应为 {wanted}"
         )
 
 
@@ -258,7 +258,7 @@ def _nothing_else(case: Case, outcome: Outcome) -> Iterator[Told]:
         if not any(matches(row._asdict(), expected.event) for expected in case.expected):
             yield Told(
                 f"{row.kind} {row.phase} of {row.terminal} is at the centre; nothing like it was expected",
-                f"中心有 {row.terminal} 的 {row.kind} {row.phase};不应出现",
+                f"中心有 {row.terminal} 的 {row.kind} {row.phase}；不应出现",
             )
 
 

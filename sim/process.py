@@ -67,7 +67,7 @@ class Process:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Unavailable(f"{name}: cannot be started: {error}", f"{name}:无法启动:{error}") from error
+            raise Unavailable(f"{name}: cannot be started: {error}", f"{name}：无法启动：{error}") from error
         self._reader = threading.Thread(target=self._read, name=f"journal of {name}", daemon=True)
         self._reader.start()
 
@@ -86,7 +86,7 @@ class Process:
             if found := self.find(what):
                 return found
             if not self._reader.is_alive():
-                raise self._failed(f"ended (exit code {self._child.wait()})", f"已退出(退出码 {self._child.wait()})")
+                raise self._failed(f"ended (exit code {self._child.wait()})", f"已退出（退出码 {self._child.wait()}）")
             if time.monotonic() > end_s:
                 raise self._failed(f'said no "{what}" within {timeout_s:g} s', f"{timeout_s:g} 秒内没有输出 “{what}”")
             with self._news:
@@ -144,5 +144,5 @@ class Process:
     def _failed(self, en: str, zh: str) -> Unavailable:
         return Unavailable(
             f"{self.name} {en}. Its last lines:\n{self.last_lines()}",
-            f"{self.name} {zh}。最后的输出:\n{self.last_lines()}",
+            f"{self.name} {zh}。最后的输出：\n{self.last_lines()}",
         )

@@ -49,16 +49,16 @@ def read_fire(path: Path, column: str) -> Fire:
     if TIME_COLUMN not in (rows.fieldnames or []) or not columns:
         raise Told(
             f"{path} is not a recording of NIST TN 1455: it needs a header with {TIME_COLUMN} and SM* columns.",
-            f"{path} 不是 NIST TN 1455 记录:表头必须包含 {TIME_COLUMN} 和 SM* 列。",
+            f"{path} 不是 NIST TN 1455 记录：表头必须包含 {TIME_COLUMN} 和 SM* 列。",
         )
     if column not in columns:
         raise Told(
             f"{path} has no smoke column {column}; it has {', '.join(columns)}.",
-            f"{path} 没有烟雾列 {column};可用的列:{', '.join(columns)}。",
+            f"{path} 没有烟雾列 {column}；可用的列：{', '.join(columns)}。",
         )
     points, skipped = _points((row.get(TIME_COLUMN), row.get(column)) for row in rows)
     if not points:
-        raise Told(f"{path}: column {column} holds no number.", f"{path}:列 {column} 中没有数值。")
+        raise Told(f"{path}: column {column} holds no number.", f"{path}：列 {column} 中没有数值。")
     return Fire(_fire_name(path), column, points, skipped)
 
 
@@ -113,7 +113,7 @@ def _text(path: Path) -> str:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
     except (OSError, EOFError) as error:
-        raise Told(f"{path} cannot be read: {error}", f"无法读取 {path}:{error}") from error
+        raise Told(f"{path} cannot be read: {error}", f"无法读取 {path}：{error}") from error
     if len(data) > FILE_BYTES_MAX:
         raise Told(f"{path} is longer than {FILE_BYTES_MAX} bytes.", f"{path} 超过 {FILE_BYTES_MAX} 字节。")
     return data.decode("utf-8-sig", errors="replace")

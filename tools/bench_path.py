@@ -223,4 +223,4 @@ def show(found: dict[str, Any]) -> None:
         f"{ready / python:.1f}",
     )
     Console().print(table)
-    Console().print(say(f"{found['samples']} presses, idle home", f"{found['samples']} 次按键,空闲家庭"))
+    Console().print(say(f"{found['samples']} presses, idle home", f"{found['samples']} 次按键，空闲家庭"))

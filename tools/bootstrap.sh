@@ -22,7 +22,7 @@ find_python() {
         fi
     done
     die "Python 3.11 or newer is needed and none was found. On Debian or Raspberry Pi OS 12: apt install python3-venv" \
-        "需要 Python 3.11 或更新版本,但未找到。Debian 或 Raspberry Pi OS 12 上:apt install python3-venv"
+        "需要 Python 3.11 或更新版本，但未找到。Debian 或 Raspberry Pi OS 12 上：apt install python3-venv"
 }
 
 bootstrap() {
@@ -35,15 +35,15 @@ bootstrap() {
     find_python
     if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
         die "$python has no venv module. On Debian or Raspberry Pi OS: apt install python3-venv" \
-            "$python 缺少 venv 模块。Debian 或 Raspberry Pi OS 上:apt install python3-venv"
+            "$python 缺少 venv 模块。Debian 或 Raspberry Pi OS 上：apt install python3-venv"
     fi
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         say "Making .venv with $("$python" --version) ..." "正在用 $("$python" --version) 创建 .venv ……"
         "$python" -m venv --clear .venv ||
-            die "Could not make .venv: see above; is the disk full or read-only?" "无法创建 .venv:见上;磁盘已满或只读?"
+            die "Could not make .venv: see above; is the disk full or read-only?" "无法创建 .venv：见上；磁盘已满或只读？"
     fi
     say "Installing what is needed into .venv (once; a minute or so; log: .venv/pip.log) ..." \
-        "正在安装所需的包到 .venv(仅一次,约一分钟;日志:.venv/pip.log)……"
+        "正在安装所需的包到 .venv（仅一次，约一分钟；日志：.venv/pip.log）……"
     # Editable installs without a setup.py need pip 21.3; an older one is brought up first.
     {
         .venv/bin/python -m pip install --disable-pip-version-check 'pip>=23' &&
@@ -52,7 +52,7 @@ bootstrap() {
     } >.venv/pip.log 2>&1 || {
         tail -n 5 .venv/pip.log >&2
         die "pip could not install: see above and .venv/pip.log. Without a way to PyPI, name a mirror: PIP_INDEX_URL=https://... $0" \
-            "pip 安装失败:见上及 .venv/pip.log。无法访问 PyPI 时可指定镜像:PIP_INDEX_URL=https://... $0"
+            "pip 安装失败：见上及 .venv/pip.log。无法访问 PyPI 时可指定镜像：PIP_INDEX_URL=https://... $0"
     }
     printf '%s\n' "$want" >"$stamp"
 }

@@ -21,16 +21,16 @@ DISPATCH: Final = "dispatch"
 _NATS: Final = """\
 # The broker of this site. Start it in this folder, since the paths are relative to it:
 #     nats-server -c nats.conf
-# 本站点的消息服务器。请在本文件夹内启动,因为路径均相对于本文件夹。
+# 本站点的消息服务器。请在本文件夹内启动，因为路径均相对于本文件夹。
 # `sixkit provision` never changes this file again; who may do what is in {permissions}, which it rewrites.
-# `sixkit provision` 不会再修改本文件;权限在 {permissions} 中,由它重写。
+# `sixkit provision` 不会再修改本文件；权限在 {permissions} 中，由它重写。
 
 server_name: "sixkit-broker"
 pid_file: "{pid}"
 include "{permissions}"
 
 # NATS's own protocol cannot be switched off: on loopback, at a port of the system's choosing, and nobody is let in.
-# NATS 自身协议无法关闭:仅监听本机随机端口,且不接受任何用户。
+# NATS 自身协议无法关闭：仅监听本机随机端口，且不接受任何用户。
 host: "127.0.0.1"
 port: -1
 tls {{
@@ -44,7 +44,7 @@ max_payload: {payload}
 max_connections: {connections}
 
 # A message is on the disk before it is acknowledged (the default syncs every two minutes).
-# 消息先落盘再确认(默认两分钟才同步一次)。
+# 消息先落盘再确认（默认两分钟才同步一次）。
 jetstream {{
     store_dir: "."  # it makes the folder jetstream there
     sync_interval: always
@@ -57,7 +57,7 @@ mqtt {{
     port: {port}
     reject_qos2_publish: true
     # Every client shows a certificate of this site's own authority; its subject is who it is.
-    # 每个客户端须出示本站点 CA 签发的证书,证书主题即其身份。
+    # 每个客户端须出示本站点 CA 签发的证书，证书主题即其身份。
     tls {{
         cert_file: "broker.pem"
         key_file: "broker.key"
@@ -71,7 +71,7 @@ mqtt {{
 
 _NATS_USERS_HEAD: Final = """\
 # Who may do what. Written by `sixkit provision` from centre/gateways.toml: changes made here are lost.
-# 权限表,由 `sixkit provision` 依据 centre/gateways.toml 生成:在此处的修改会丢失。
+# 权限表，由 `sixkit provision` 依据 centre/gateways.toml 生成：在此处的修改会丢失。
 # A running broker reads it again on: nats-server --signal reload={pid}
 # $MQTT.sub.> is what NATS itself delivers QoS 1 messages through; a client cannot subscribe to it.
 authorization {{
@@ -105,14 +105,14 @@ tls_version tlsv1.2
 acl_file acl
 {user}
 # mosquitto 2 has no store that syncs each message; this is the nearest: written after every change, within a second.
-# mosquitto 2 无法逐条同步落盘;以下设置最接近:每次变化后一秒内写盘。
+# mosquitto 2 无法逐条同步落盘；以下设置最接近：每次变化后一秒内写盘。
 persistence true
 persistence_location mosquitto
 autosave_on_changes true
 autosave_interval 1
 
 # No limit on what waits for the centre: its default of 1000 would drop alarms silently.
-# 不限制等待中心的消息数:默认 1000 条会悄悄丢弃报警。
+# 不限制等待中心的消息数：默认 1000 条会悄悄丢弃报警。
 max_queued_messages 0
 max_packet_size {payload}
 max_connections {connections}
@@ -120,7 +120,7 @@ max_connections {connections}
 
 _ACL: Final = """\
 # A gateway (the name in its certificate) may publish its own messages and read its own receipts; the centre the rest.
-# 网关(证书中的名称)只能发布自己的消息、读取自己的回执;其余归中心。
+# 网关（证书中的名称）只能发布自己的消息、读取自己的回执；其余归中心。
 pattern write sixkit/1/%u/up/+
 pattern read sixkit/1/%u/down/+
 

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="sixkit",
         description=say("A home safety gateway and what it talks to.", "居家安全网关及其对端。"),
-        epilog=say("Try it without any hardware: ./tools/demo", "无需硬件即可体验:./tools/demo"),
+        epilog=say("Try it without any hardware: ./tools/demo", "无需硬件即可体验：./tools/demo"),
     )
     parser.add_argument("--version", action="version", version=f"sixkit {version('sixkit')}")
     subparsers = parser.add_subparsers(dest="command", metavar=say("COMMAND", "命令"))

@@ -28,7 +28,7 @@ def exit_code(error: Told) -> int:
 
 def add_config(parser: argparse.ArgumentParser, name: str) -> None:
     """--config, by default the file called `name` in this folder."""
-    parser.add_argument("--config", type=Path, default=Path(name), help=say(f"default: ./{name}", f"默认:./{name}"))
+    parser.add_argument("--config", type=Path, default=Path(name), help=say(f"default: ./{name}", f"默认：./{name}"))
 
 
 def add_journal(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
 
 def add_clock_rate(parser: argparse.ArgumentParser, en: str, zh: str, most: int = CLOCK_RATE_MAX) -> None:
     """--clock-rate, from 1 to `most`; `en` and `zh` say what it does."""
-    limits = say(f" (1 to {most}, default 1)", f"(1 到 {most},默认 1)")
+    limits = say(f" (1 to {most}, default 1)", f"（1 到 {most}，默认 1）")
     parser.add_argument("--clock-rate", type=number(1, most), default=1, metavar="N", help=say(en, zh) + limits)
 
 
@@ -59,5 +59,5 @@ def missing(error: ModuleNotFoundError, extra: str) -> Unavailable:
     """The error of a command that needs an extra which is not installed: the base install is the gateway's."""
     return Unavailable(
         f"the module {error.name} is missing; install it with: pip install 'sixkit[{extra}]'",
-        f"缺少模块 {error.name};请安装:pip install 'sixkit[{extra}]'",
+        f"缺少模块 {error.name}；请安装：pip install 'sixkit[{extra}]'",
     )

@@ -37,10 +37,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = say(
         "Show what a serial frame, a CBOR record or a signed envelope says. Exit code 0: it is one; 1: it is none, "
         "or its signature is not of the given key.",
-        "解析串口帧、CBOR 记录或签名信封。退出码 0:可解析;1:不可解析或签名与密钥不符。",
+        "解析串口帧、CBOR 记录或签名信封。退出码 0：可解析；1：不可解析或签名与密钥不符。",
     )
     parser.epilog = (
-        say("examples:", "示例:")
+        say("examples:", "示例：")
         + """
   sixkit decode d28446a2...
   sixkit decode --file envelope.bin --key gateways/gw-1/identity.pub --json"""
@@ -49,11 +49,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data",
         nargs="?",
-        help=say("hexadecimal or base64; `-` reads standard input", "十六进制或 base64;`-` 为标准输入"),
+        help=say("hexadecimal or base64; `-` reads standard input", "十六进制或 base64；`-` 为标准输入"),
     )
     parser.add_argument("--file", type=Path, help=say("a file of raw bytes", "原始字节文件"))
     parser.add_argument(
-        "--key", type=Path, help=say("public key (PEM) to check the signature with", "用于验签的公钥(PEM)")
+        "--key", type=Path, help=say("public key (PEM) to check the signature with", "用于验签的公钥（PEM）")
     )
     parser.add_argument("--json", action="store_true", help=say("as one JSON object", "以一个 JSON 对象输出"))
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         data = args.file.read_bytes() if args.file else _typed(args.data)
     except OSError as error:
         raise Unavailable(
-            f"{error.filename}: cannot be read: {error.strerror}", f"{error.filename}:无法读取({error.strerror})"
+            f"{error.filename}: cannot be read: {error.strerror}", f"{error.filename}：无法读取（{error.strerror}）"
         ) from error
     found = describe(data, key)
     if args.json:
@@ -111,7 +111,7 @@ def _signature(data: bytes, kid: bytes, key: bytes) -> dict[str, str]:
     try:
         keys = {kid: envelope.verifying_key(key, kid)}
     except ValueError as error:
-        raise Told(f"--key: {error}", f"--key:不是 Ed25519 公钥({error})") from error
+        raise Told(f"--key: {error}", f"--key：不是 Ed25519 公钥（{error}）") from error
     reason = ""
     for leaf in topic.UP + topic.DOWN:
         try:
@@ -166,5 +166,5 @@ def _typed(text: str | None) -> bytes:
     except binascii.Error as error:
         raise Told(
             "the data is neither hexadecimal nor base64; raw bytes go in a file: --file FILE",
-            "数据既不是十六进制也不是 base64;原始字节请用 --file 文件",
+            "数据既不是十六进制也不是 base64；原始字节请用 --file 文件",
         ) from error

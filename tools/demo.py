@@ -55,13 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="tools/demo",
         description=say(
             "An evening in a simulated home: every process real, on this machine only, nothing left behind.",
-            "模拟家庭的一个傍晚:所有进程均为真实进程,仅在本机运行,不留痕迹。",
+            "模拟家庭的一个傍晚：所有进程均为真实进程，仅在本机运行，不留痕迹。",
         ),
-        epilog=say("example: ", "示例:") + "./tools/demo --json out.json --stay",
+        epilog=say("example: ", "示例：") + "./tools/demo --json out.json --stay",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help=say("write the account to FILE", "将结果写入 FILE"))
     parser.add_argument(
-        "--stay", action="store_true", help=say("keep the board open until Ctrl-C", "保持看板打开,直到 Ctrl-C")
+        "--stay", action="store_true", help=say("keep the board open until Ctrl-C", "保持看板打开，直到 Ctrl-C")
     )
     parser.add_argument(
         "--keep",
@@ -92,12 +92,12 @@ class Evening:
     def play(self, out: Path | None, stay: bool) -> int:
         self._timeline.scene(
             "The parts start: broker, centre, agent, and a home on a pty",
-            "启动:消息服务器、中心、网关程序,以及伪终端上的家",
+            "启动：消息服务器、中心、网关程序，以及伪终端上的家",
         )
         with self._stage:
             self._timeline.follow(self._site.heard)
             self._console.print(
-                say("The dispatch desk's board: ", "调度台看板:") + f"[link]{self._site.address}[/link]", style="bold"
+                say("The dispatch desk's board: ", "调度台看板：") + f"[link]{self._site.address}[/link]", style="bold"
             )
             for scene in (self._press, self._smoke, self._cut, self._kill, self._forge, self._replay, self._quiet):
                 scene()
@@ -125,12 +125,12 @@ class Evening:
             "smoke-1",
             "clearing",
             "the window is opened; a minute of clean air ends the alarm",
-            "打开窗户;空气清洁一分钟后报警解除",
+            "打开窗户；空气清洁一分钟后报警解除",
         )
 
     def _cut(self) -> None:
         self._timeline.scene(
-            "The broker is cut off, and the button is pressed meanwhile", "消息服务器中断,此时又有人按下按钮"
+            "The broker is cut off, and the button is pressed meanwhile", "消息服务器中断，此时又有人按下按钮"
         )
         self._harm("the broker is killed", "消息服务器被杀掉")
         self._site.kill("broker")
@@ -142,12 +142,12 @@ class Evening:
         self._until_settled("button-2")
 
     def _kill(self) -> None:
-        self._timeline.scene("The agent is killed with -9 in the middle of an alarm", "报警途中,网关程序被 kill -9")
+        self._timeline.scene("The agent is killed with -9 in the middle of an alarm", "报警途中，网关程序被 kill -9")
         before = len(self._home.promises())
         self._do("button-1", "press", "button-1 in the bedroom is pressed", "卧室的 button-1 被按下")
         self._until(lambda: len(self._home.promises()) > before, SCENE_S_MAX, 0.0005)
         self._site.kill("agent")
-        self._harm("kill -9 of the agent, the moment the button is down", "按钮按下的瞬间,kill -9 网关程序")
+        self._harm("kill -9 of the agent, the moment the button is down", "按钮按下的瞬间，kill -9 网关程序")
         self._site.start("agent")
         self._until_settled("button-1")
 
@@ -203,7 +203,7 @@ class Evening:
 
     def _stay(self) -> None:
         self._console.print(
-            say("The board stays open until Ctrl-C: ", "看板保持打开,Ctrl-C 结束:") + self._site.address, style="bold"
+            say("The board stays open until Ctrl-C: ", "看板保持打开，Ctrl-C 结束：") + self._site.address, style="bold"
         )
         with contextlib.suppress(KeyboardInterrupt):
             while True:

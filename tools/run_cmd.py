@@ -10,12 +10,12 @@ from .locale import say
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = say(
-        "Run the gateway's agent until it gets SIGTERM or Ctrl-C.", "运行网关程序,直到收到 SIGTERM 或 Ctrl-C。"
+        "Run the gateway's agent until it gets SIGTERM or Ctrl-C.", "运行网关程序，直到收到 SIGTERM 或 Ctrl-C。"
     )
-    parser.epilog = say("example: ", "示例:") + "sixkit run --config /etc/sixkit/gateway.toml"
+    parser.epilog = say("example: ", "示例：") + "sixkit run --config /etc/sixkit/gateway.toml"
     add_config(parser, "gateway.toml")
     add_journal(parser)
-    add_clock_rate(parser, "simulation only: let time run N times as fast", "仅用于模拟:时间加快 N 倍")
+    add_clock_rate(parser, "simulation only: let time run N times as fast", "仅用于模拟：时间加快 N 倍")
 
 
 def run(args: argparse.Namespace) -> int:

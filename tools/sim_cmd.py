@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = say(
         "Plays a home on a pty against the real agent, broker and centre, as processes of this machine; nothing "
         "is left behind.",
-        "在伪终端上模拟一个家,并运行真实的网关程序、消息服务器与中心进程;结束后不留痕迹。",
+        "在伪终端上模拟一个家，并运行真实的网关程序、消息服务器与中心进程；结束后不留痕迹。",
     )
     what = parser.add_subparsers(dest="what", required=True, metavar=say("WHAT", "内容"))
     _add_run(what)
@@ -48,10 +48,10 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _subparser(
         what,
         "run",
-        say("play cases and compare what came out", "运行案例并比对结果"),
+        say("play cases and compare what came out", "运行用例并比对结果"),
         "sixkit sim run tests/cases/broker_down.toml\n  sixkit sim run --jobs 4 --json tests/cases/*.toml",
     )
-    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.toml", help=say("case files", "案例文件"))
+    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.toml", help=say("case files", "用例文件"))
     parser.add_argument(
         "--jobs",
         type=number(1, JOBS_MAX),
@@ -59,7 +59,7 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="N",
         help=say(
             f"how many at a time (1 to {JOBS_MAX}, default {JOBS_DEFAULT})",
-            f"同时运行数(1 到 {JOBS_MAX},默认 {JOBS_DEFAULT})",
+            f"同时运行数（1 到 {JOBS_MAX}，默认 {JOBS_DEFAULT}）",
         ),
     )
 
@@ -76,10 +76,10 @@ def _add_replay(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         required=True,
         type=Path,
         metavar="FILE",
-        help=say("NIST TN 1455, .csv or .csv.gz", "NIST TN 1455 记录,.csv 或 .csv.gz"),
+        help=say("NIST TN 1455, .csv or .csv.gz", "NIST TN 1455 记录，.csv 或 .csv.gz"),
     )
     parser.add_argument(
-        "--column", default="SMA_1", metavar="NAME", help=say("its smoke column, default SMA_1", "烟雾列,默认 SMA_1")
+        "--column", default="SMA_1", metavar="NAME", help=say("its smoke column, default SMA_1", "烟雾列，默认 SMA_1")
     )
     add_clock_rate(parser, "N times as fast as the fire", "以 N 倍速回放", FIRE_RATE_MAX)
 
@@ -104,7 +104,7 @@ def _subparser(
         name,
         help=about,
         description=about,
-        epilog=say("examples:", "示例:") + "\n  " + examples,
+        epilog=say("examples:", "示例：") + "\n  " + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help=say("report as one JSON object", "以 JSON 输出"))
@@ -138,7 +138,7 @@ def _run(args: argparse.Namespace) -> int:
         print(
             say(
                 f"{len(results)} cases, {bad} not as they must be, {seconds:.0f} s",
-                f"{len(results)} 个案例,{bad} 个不符,用时 {seconds:.0f} 秒",
+                f"{len(results)} 个用例，{bad} 个不符，用时 {seconds:.0f} 秒",
             )
         )
     return NOT_SO if bad else GOOD
@@ -179,9 +179,9 @@ def _replay_text(result: Replayed, rate: int) -> str:
         say(
             f"Fire {fire.name}, column {fire.column}: {len(fire.points)} points over {fire.seconds:.0f} s, "
             f"{fire.skipped} rows skipped. Threshold {ALARM_MDB_M / 1000} dB/m for {VERIFY_MS / 1000:g} s.",
-            f"火灾 {fire.name},列 {fire.column}:{fire.seconds:.0f} 秒内 {len(fire.points)} 个点,"
+            f"火灾 {fire.name}，列 {fire.column}：{fire.seconds:.0f} 秒内 {len(fire.points)} 个点，"
             f"跳过 {fire.skipped} 行。"
-            f"阈值 {ALARM_MDB_M / 1000} dB/m,持续 {VERIFY_MS / 1000:g} 秒。",
+            f"阈值 {ALARM_MDB_M / 1000} dB/m，持续 {VERIFY_MS / 1000:g} 秒。",
         )
     ]
     if result.alarm_s is None or result.centre_s is None:
@@ -192,12 +192,12 @@ def _replay_text(result: Replayed, rate: int) -> str:
             say(
                 f"Alarm at {result.alarm_s:.1f} s after ignition; at the centre at {result.centre_s:.1f} s "
                 f"({took_ms:.0f} ms of real time on the way).",
-                f"点火后 {result.alarm_s:.1f} 秒报警;{result.centre_s:.1f} 秒到达中心"
-                f"(途中实际用时 {took_ms:.0f} 毫秒)。",
+                f"点火后 {result.alarm_s:.1f} 秒报警；{result.centre_s:.1f} 秒到达中心"
+                f"（途中实际用时 {took_ms:.0f} 毫秒）。",
             )
         )
     lines += _real_alarms(result.real, place=fire.column[2:3])
-    return "\n".join([*lines, say("Data: ", "数据:") + SOURCE])
+    return "\n".join([*lines, say("Data: ", "数据：") + SOURCE])
 
 
 def _real_alarms(real: Mapping[str, int], place: str) -> Iterator[str]:
@@ -213,8 +213,8 @@ def _real_alarms(real: Mapping[str, int], place: str) -> Iterator[str]:
             yield say(
                 f"The real {kind} alarms sounded at {min(times)} to {max(times)} s, "
                 f"median {statistics.median(times):g} s; at place {place}: {', '.join(here) or 'none'}",
-                f"真实的{kind}报警器在 {min(times)} 至 {max(times)} 秒响起,中位数 {statistics.median(times):g} 秒;"
-                f"位置 {place}:{'、'.join(here) or '无'}",
+                f"真实的{kind}报警器在 {min(times)} 至 {max(times)} 秒响起，中位数 {statistics.median(times):g} 秒；"
+                f"位置 {place}：{'、'.join(here) or '无'}",
             )
 
 
@@ -233,16 +233,16 @@ def _soak(args: argparse.Namespace) -> int:
 def _soak_text(found: Soaked) -> str:
     lines = [one.text(language()) for one in found.differences]
     if not found.sync_ms:
-        lines.append(say("No C compiler here: the disk was as fast as it is.", "本机无 C 编译器:磁盘未减速。"))
+        lines.append(say("No C compiler here: the disk was as fast as it is.", "本机无 C 编译器：磁盘未减速。"))
     lines.append(
         say(
             f"{found.kills} kills in {found.seconds:.0f} s (seed {found.seed}): {found.offered} events offered, "
             f"{found.acknowledged} acknowledged, {found.held} still held, {found.crowded} crowded out of a full queue; "
             f"{found.committed} at the centre, {found.repeats_absorbed} repeats absorbed, "
             f"{len(found.differences)} lost, doubled or out of order",
-            f"{found.kills} 次强杀,用时 {found.seconds:.0f} 秒(种子 {found.seed}):产生 {found.offered} 个事件,"
-            f"已确认 {found.acknowledged},仍保留 {found.held},因队列已满让位 {found.crowded};"
-            f"中心共 {found.committed} 条,吸收重复 {found.repeats_absorbed} 次,"
+            f"{found.kills} 次强杀，用时 {found.seconds:.0f} 秒（种子 {found.seed}）：产生 {found.offered} 个事件，"
+            f"已确认 {found.acknowledged}，仍保留 {found.held}，因队列已满让位 {found.crowded}；"
+            f"中心共 {found.committed} 条，吸收重复 {found.repeats_absorbed} 次，"
             f"丢失、重复或乱序 {len(found.differences)} 个",
         )
     )

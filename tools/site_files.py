@@ -25,7 +25,7 @@ class Files:
         if self.put(name, lambda: content) != content:
             raise Told(
                 f"{self.path(name)} differs from {source}: this folder mixes two sites; move one of them away",
-                f"{self.path(name)} 与 {source} 不一致:该文件夹混有两个站点;请移走其中之一",
+                f"{self.path(name)} 与 {source} 不一致：该文件夹混有两个站点；请移走其中之一",
             )
 
     def put_text(self, name: str, make: Callable[[], str]) -> None:
@@ -79,7 +79,7 @@ class Files:
         """The error for a file that cannot be used."""
         return Told(
             f"{self._folder}/{name} is broken ({detail}); mend it, or move it away to have a new one made",
-            f"{self._folder}/{name} 已损坏({detail});请修复,或移走后重新生成",
+            f"{self._folder}/{name} 已损坏（{detail}）；请修复，或移走后重新生成",
         )
 
     def path(self, name: str) -> Path:

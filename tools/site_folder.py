@@ -74,7 +74,7 @@ def make_site(
     if made_at < CLOCK_EARLIEST:
         raise Unavailable(
             f"this machine's clock says {made_at:%Y-%m-%d}; set it first, since certificates carry dates",
-            f"本机时钟为 {made_at:%Y-%m-%d};证书带有日期,请先校准时钟",
+            f"本机时钟为 {made_at:%Y-%m-%d}；证书带有日期，请先校准时钟",
         )
     try:
         with _locked(folder):
@@ -83,7 +83,7 @@ def make_site(
         where = error.filename or folder
         raise Unavailable(
             f"{where}: {error.strerror}; a folder that you may write to is needed",
-            f"{where}:{error.strerror};需要一个可写的文件夹",
+            f"{where}：{error.strerror}；需要一个可写的文件夹",
         ) from error
 
 
@@ -168,7 +168,7 @@ class _Maker:
         if len(terminals) + len(new) > TERMINALS_MAX:
             raise Told(
                 f"{wish.gateway}: {len(terminals) + len(new)} terminals; a gateway takes {TERMINALS_MAX} at most",
-                f"{wish.gateway}:共 {len(terminals) + len(new)} 个终端;一个网关最多 {TERMINALS_MAX} 个",
+                f"{wish.gateway}：共 {len(terminals) + len(new)} 个终端；一个网关最多 {TERMINALS_MAX} 个",
             )
         if new:
             added = (
@@ -203,8 +203,8 @@ class _Maker:
             raise Told(
                 f"gateway {gateway} is enrolled in centre/gateways.toml with another key than this folder holds; "
                 "add its terminals where its folder is now, or remove its entry there to enrol it anew",
-                f"网关 {gateway} 已在 centre/gateways.toml 登记,但密钥与本文件夹不符;"
-                "请在其文件夹现在所在处添加终端,或删除该登记后重新登记",
+                f"网关 {gateway} 已在 centre/gateways.toml 登记，但密钥与本文件夹不符；"
+                "请在其文件夹现在所在处添加终端，或删除该登记后重新登记",
             )
 
     def _known_key(self, gateway: str) -> str | None:
@@ -232,7 +232,7 @@ class _Maker:
         if wished is not None and wished not in brokers:
             raise Told(
                 f"this site's broker is {', '.join(brokers)}, not {wished}; to move it, make a new site elsewhere",
-                f"本站点的消息服务器是 {'、'.join(brokers)},而非 {wished};如需更换,请在另一文件夹新建站点",
+                f"本站点的消息服务器是 {'、'.join(brokers)}，而非 {wished}；如需更换，请在另一文件夹新建站点",
             )
         return brokers
 

@@ -8,16 +8,16 @@ from typing import Final
 
 _GATEWAY: Final = """\
 # The gateway {gateway}. Paths are relative to this folder. Start it with: sixkit run --config gateway.toml
-# 网关 {gateway} 的配置。路径相对于本文件夹。启动:sixkit run --config gateway.toml
+# 网关 {gateway} 的配置。路径相对于本文件夹。启动：sixkit run --config gateway.toml
 # This folder holds private keys: copy it to the gateway over a safe way, and delete it elsewhere.
-# 本文件夹含私钥:请以安全方式复制到网关,并删除其他副本。
+# 本文件夹含私钥：请以安全方式复制到网关，并删除其他副本。
 
 # Its name on every wire; the broker and the centre know it by this name.
-# 网关编号;消息服务器与中心都以此识别。
+# 网关编号；消息服务器与中心都以此识别。
 gateway = "{gateway}"
 
 # Of what the resident is told: "zh" or "en".
-# 对住户提示所用的语言:"zh" 或 "en"。
+# 对住户提示所用的语言："zh" 或 "en"。
 language = "{language}"
 
 # true allows --clock-rate and other means of simulation. Never in a real home.
@@ -25,11 +25,11 @@ language = "{language}"
 simulation = {simulation}
 
 # Where events wait on disk until the centre has receipted them.
-# 事件在此落盘,直到中心回执。
+# 事件在此落盘，直到中心回执。
 data = "data"
 
 # What this gateway signs with, and what the centre's receipts are checked with.
-# 本网关的签名私钥;校验中心回执的公钥。
+# 本网关的签名私钥；校验中心回执的公钥。
 identity = "identity.key"
 centre = "centre.pub"
 
@@ -38,11 +38,11 @@ centre = "centre.pub"
 terminals = "terminals.toml"
 
 # A sign of life to the centre, in seconds (5 to 3600); the centre raises "gateway lost" after 90 s of silence.
-# 心跳间隔,秒(5 至 3600);中心 90 秒收不到即报“网关失联”。
+# 心跳间隔，秒（5 至 3600）；中心 90 秒收不到即报“网关失联”。
 heartbeat_s = 30
 
 # The way to the centre. Several brokers are tried in turn: ["a.example:8883", "b.example:8883"].
-# 到中心的通道。可列多个消息服务器,依次尝试。
+# 到中心的通道。可列多个消息服务器，依次尝试。
 [[uplink]]
 kind = "mqtt"
 brokers = [{brokers}]
@@ -51,7 +51,7 @@ certificate = "uplink.pem"
 key = "uplink.key"
 
 # The serial port that the terminals are on; /dev/serial/by-id/... keeps its name when it is plugged in elsewhere.
-# 终端所在的串口;/dev/serial/by-id/... 换插口后名称不变。
+# 终端所在的串口；/dev/serial/by-id/... 换插口后名称不变。
 [[bridge]]
 id = "native"
 kind = "native"
@@ -59,12 +59,12 @@ port = {port}
 baud = 115200
 
 # "log" writes to the journal only. "command" also runs one: command = ["/usr/local/bin/siren", "{{state}}"]
-# "log" 仅写日志;"command" 另外运行命令:command = ["/usr/local/bin/siren", "{{state}}"]
+# "log" 仅写日志；"command" 另外运行命令：command = ["/usr/local/bin/siren", "{{state}}"]
 [siren]
 driver = "log"
 
 # How the resident is told. With "command": {{message}} {{kind}} {{text}} are filled in.
-# 如何告知住户。使用 "command" 时,{{message}} {{kind}} {{text}} 会被替换。
+# 如何告知住户。使用 "command" 时，{{message}} {{kind}} {{text}} 会被替换。
 [resident]
 driver = "log"
 
@@ -76,21 +76,21 @@ socket = "data/status.sock"
 
 _DISPATCH: Final = """\
 # The dispatch centre's receiving end. Paths are relative to this folder. Start: sixkit dispatch --config dispatch.toml
-# 调度中心接收端的配置。路径相对于本文件夹。启动:sixkit dispatch --config dispatch.toml
+# 调度中心接收端的配置。路径相对于本文件夹。启动：sixkit dispatch --config dispatch.toml
 
 # The broker, and how the centre shows who it is.
-# 消息服务器,以及中心的身份证书。
+# 消息服务器，以及中心的身份证书。
 broker = {broker}
 ca = "ca.pem"
 certificate = "dispatch.pem"
 key = "dispatch.key"
 
 # What receipts are signed with. Guard it: who has it can make gateways forget alarms.
-# 回执签名私钥。务必妥善保管:持有者可使网关丢弃报警。
+# 回执签名私钥。务必妥善保管：持有者可使网关丢弃报警。
 identity = "centre.key"
 
 # The gateways that are known, with their public keys; read again when it changes.
-# 已登记的网关及其公钥;文件变化后自动重新读取。
+# 已登记的网关及其公钥；文件变化后自动重新读取。
 gateways = "gateways.toml"
 
 # Every event that was ever committed.
@@ -98,7 +98,7 @@ gateways = "gateways.toml"
 database = "data/centre.db"
 
 # The board and its interface. Keep it on loopback, or behind a proxy that knows who asks.
-# 看板与接口。请仅监听本机,或置于有身份验证的代理之后。
+# 看板与接口。请仅监听本机，或置于有身份验证的代理之后。
 http = "127.0.0.1:8600"
 
 # true allows --clock-rate and other means of simulation. Never at a real centre.
@@ -109,12 +109,12 @@ simulation = {simulation}
 GATEWAYS_HEAD: Final = """\
 # The gateways that this centre believes, each by its public key. Removing one here, and running
 # `sixkit provision` for another, takes away its place at the broker too.
-# 中心信任的网关及其公钥。删除一项后再运行 `sixkit provision`,其在消息服务器上的权限也随之取消。
+# 中心信任的网关及其公钥。删除一项后再运行 `sixkit provision`，其在消息服务器上的权限也随之取消。
 """
 
 TERMINALS_HEAD: Final = """\
 # The terminals of this gateway. Each key is shared with one terminal only: keep this file as private as a key.
-# 本网关的终端。每个密钥只与一个终端共享:请像私钥一样保管本文件。
+# 本网关的终端。每个密钥只与一个终端共享：请像私钥一样保管本文件。
 """
 
 

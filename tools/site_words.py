@@ -41,7 +41,7 @@ class Wish:
         _check_text("--home", home, TEXT_MAX)
         _check_text("--port", port, TEXT_MAX)
         if not port:
-            raise Told("--port is empty; it takes a path such as /dev/ttyUSB0", "--port 为空;应为 /dev/ttyUSB0 之类")
+            raise Told("--port is empty; it takes a path such as /dev/ttyUSB0", "--port 为空；应为 /dev/ttyUSB0 之类")
         return cls(gateway, broker, home, port, tuple(_kind_and_room(text) for text in terminals))
 
 
@@ -51,7 +51,7 @@ def host_and_port(text: str) -> tuple[str, int]:
     if address is None or not _host_allowed(text.rpartition(":")[0], address[0]):
         raise Told(
             f"--broker {text!r}: a host and a port from 1 to 65535 are needed, such as broker.example:8883",
-            f"--broker {text!r}:应为主机与端口(1 至 65535),如 broker.example:8883",
+            f"--broker {text!r}：应为主机与端口（1 至 65535），如 broker.example:8883",
         )
     return address
 
@@ -69,12 +69,12 @@ def _check_gateway(gateway: str) -> None:
     if not re.fullmatch(ID, gateway):
         raise Told(
             f"--gateway {gateway!r}: 1 to 32 of a-z, 0-9 and - are allowed",
-            f"--gateway {gateway!r}:只允许 1 至 32 个 a-z、0-9 与 -",
+            f"--gateway {gateway!r}：只允许 1 至 32 个 a-z、0-9 与 -",
         )
     if gateway in RESERVED:
         raise Told(
             f"--gateway {gateway}: this name is taken; gw-1, gw-2 and so on are usual",
-            f"--gateway {gateway}:该名称已被占用;通常用 gw-1、gw-2 等",
+            f"--gateway {gateway}：该名称已被占用；通常用 gw-1、gw-2 等",
         )
 
 
@@ -84,12 +84,12 @@ def _kind_and_room(text: str) -> tuple[str, str]:
     if kind not in TERMINAL_KINDS:
         raise Told(
             f"--terminal {text!r}: unknown kind {kind!r}; allowed: {kinds}",
-            f"--terminal {text!r}:未知类型 {kind!r};允许:{kinds}",
+            f"--terminal {text!r}：未知类型 {kind!r}；允许：{kinds}",
         )
     if not (colon and room):
         raise Told(
             f"--terminal {text!r}: the room is missing, such as {kind}:kitchen",
-            f"--terminal {text!r}:缺少房间,如 {kind}:厨房",
+            f"--terminal {text!r}：缺少房间，如 {kind}:厨房",
         )
     _check_text("--terminal", room, ROOM_MAX)
     return kind, room
@@ -99,5 +99,5 @@ def _check_text(name: str, text: str, most: int) -> None:
     if len(text) > most or not text.isprintable():
         raise Told(
             f"{name} {text[:most]!r}: at most {most} printable characters",
-            f"{name} {text[:most]!r}:最多 {most} 个可显示字符",
+            f"{name} {text[:most]!r}：最多 {most} 个可显示字符",
         )

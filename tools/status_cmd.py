@@ -16,9 +16,9 @@ from .locale import language, say
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = say(
         "Ask a running agent how it is. Exit code 0: all is well; 1: something is not; 3: no agent answers.",
-        "查询运行中的网关程序。退出码 0:一切正常;1:有异常;3:网关程序无应答。",
+        "查询运行中的网关程序。退出码 0：一切正常；1：有异常；3：网关程序无应答。",
     )
-    parser.epilog = say("example: ", "示例:") + "sixkit status --config /etc/sixkit/gateway.toml --json"
+    parser.epilog = say("example: ", "示例：") + "sixkit status --config /etc/sixkit/gateway.toml --json"
     add_config(parser, "gateway.toml")
     parser.add_argument("--json", action="store_true", help=say("the whole status as JSON", "以 JSON 输出全部状态"))
 
@@ -52,7 +52,7 @@ def shown(found: dict[str, Any]) -> list[str]:
         say("outbox   ", "待送  ")
         + say(
             f"{outbox['unsettled']} events wait, the oldest for {outbox['oldest_s']} s",
-            f"{outbox['unsettled']} 条待确认,最早 {outbox['oldest_s']} 秒",
+            f"{outbox['unsettled']} 条待确认，最早 {outbox['oldest_s']} 秒",
         ),
     ]
     for uplink in found["uplinks"]:

@@ -200,7 +200,7 @@ def differences(promises: Sequence[Promise], rows: Sequence[Row]) -> list[Told]:
 
 def table(found: Sequence[Trail]) -> Table:
     """The trails for a person: the first column a time of day, the stations as ms after it."""
-    title = say("Every event, from the wire to the desk and back", "每个事件:从线路到调度台再返回")
+    title = say("Every event, from the wire to the desk and back", "每个事件：从线路到调度台再返回")
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column(say("event", "事件"))
     shown.add_column(say("what", "内容"), no_wrap=True)
@@ -251,7 +251,7 @@ def verdict(found: Tally) -> list[tuple[bool, str]]:
             found.link_replays_refused >= found.replayed > 0,
             say(
                 f"old frames refused {found.link_replays_refused}, replayed {found.replayed}",
-                f"拒绝旧帧 {found.link_replays_refused},重放 {found.replayed}",
+                f"拒绝旧帧 {found.link_replays_refused}，重放 {found.replayed}",
             ),
         ),
         (found.errors == 0, say(f"errors in the program {found.errors}", f"程序错误 {found.errors}")),

@@ -92,15 +92,15 @@ def _ids(fields: Mapping[str, Any]) -> str:
 
 
 def _sent(fields: Mapping[str, Any]) -> tuple[str, str]:
-    again = "" if fields["attempt"] == 1 else say(f" (attempt {fields['attempt']})", f"(第 {fields['attempt']} 次)")
+    again = "" if fields["attempt"] == 1 else say(f" (attempt {fields['attempt']})", f"（第 {fields['attempt']} 次）")
     text = f"{short(fields['id'])}{again}"
-    return say(f"signed and sent: {text}", f"已签名并发出:{text}"), "dim"
+    return say(f"signed and sent: {text}", f"已签名并发出：{text}"), "dim"
 
 
 def _uplink(fields: Mapping[str, Any]) -> tuple[str, str]:
     if fields["up"]:
         return say("connected to the broker over TLS", "已通过 TLS 连上消息服务器"), ""
-    return say("the broker is gone; alarms wait on disk", "与消息服务器断开;报警留存在磁盘"), "yellow"
+    return say("the broker is gone; alarms wait on disk", "与消息服务器断开；报警留存在磁盘"), "yellow"
 
 
 def _incident(fields: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -109,28 +109,28 @@ def _incident(fields: Mapping[str, Any]) -> tuple[str, str] | None:
         case "opened" if fields.get("severity") == "life":
             text = say(
                 f"incident {number} on the desk: {kind}; 18 minutes to be at the door run",
-                f"工单 {number}:{kind};18 分钟到门倒计时开始",
+                f"警情 {number}：{kind}；18 分钟到门倒计时开始",
             )
             return text, "bold"
         case "opened":
-            return say(f"incident {number} on the desk: {kind}", f"工单 {number}:{kind}"), "bold"
+            return say(f"incident {number} on the desk: {kind}", f"警情 {number}：{kind}"), "bold"
         case "restored":
-            return say(f"incident {number}: {kind} restored", f"工单 {number}:{kind} 已恢复"), ""
+            return say(f"incident {number}: {kind} restored", f"警情 {number}：{kind} 已恢复"), ""
     return None
 
 
 def _refused(fields: Mapping[str, Any]) -> tuple[str, str]:
     count, reason = fields["count"], fields["reason"]
-    return say(f"refused {count} message(s): {reason}", f"拒收 {count} 条消息:{reason}"), "bold red"
+    return say(f"refused {count} message(s): {reason}", f"拒收 {count} 条消息：{reason}"), "bold red"
 
 
 def _error(fields: Mapping[str, Any]) -> tuple[str, str]:
-    return say("AN ERROR IN THE PROGRAM: ", "程序出错:") + fields["trace"], "bold red"
+    return say("AN ERROR IN THE PROGRAM: ", "程序出错：") + fields["trace"], "bold red"
 
 
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str, str] | None]]] = {
     ("agent", "ready"): lambda f: (
-        say(f"ready in {f['start_ms']} ms (epoch {f['epoch']})", f"{f['start_ms']} 毫秒就绪(世代 {f['epoch']})"),
+        say(f"ready in {f['start_ms']} ms (epoch {f['epoch']})", f"{f['start_ms']} 毫秒就绪（世代 {f['epoch']}）"),
         "",
     ),
     ("agent", "uplink"): _uplink,
@@ -139,22 +139,22 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[str,
         say(f"SIREN {f['state'].upper()}", "警号响起" if f["state"] == "on" else "警号停止"),
         "bold",
     ),
-    ("agent", "tell"): lambda f: (say("to the resident: ", "告知住户:") + f"“{f['text']}”", "italic"),
+    ("agent", "tell"): lambda f: (say("to the resident: ", "告知住户：") + f"“{f['text']}”", "italic"),
     ("agent", "sent"): _sent,
-    ("agent", "committed"): lambda f: (say(f"safe on disk: {_ids(f)}", f"已写入磁盘:{_ids(f)}"), "dim"),
+    ("agent", "committed"): lambda f: (say(f"safe on disk: {_ids(f)}", f"已写入磁盘：{_ids(f)}"), "dim"),
     ("agent", "acknowledged"): lambda f: (
-        say(f"told {f['terminal']}: your event is safe", f"告知 {f['terminal']}:事件已安全"),
+        say(f"told {f['terminal']}: your event is safe", f"告知 {f['terminal']}：事件已安全"),
         "dim",
     ),
     ("agent", "receipted"): lambda f: (
-        say(f"the centre's signed receipt: {_ids(f)}", f"收到中心签名回执:{_ids(f)}"),
+        say(f"the centre's signed receipt: {_ids(f)}", f"收到中心签名回执：{_ids(f)}"),
         "",
     ),
     ("agent", "error"): _error,
     ("centre", "ready"): lambda f: (say("ready", "就绪"), ""),
     ("centre", "incident"): _incident,
     ("centre", "repeat"): lambda f: (
-        say(f"a repeat of {short(f['stored'])}: absorbed", f"{short(f['stored'])} 的重复:已并入"),
+        say(f"a repeat of {short(f['stored'])}: absorbed", f"{short(f['stored'])} 的重复：已并入"),
         "",
     ),
     ("centre", "refused"): _refused,

@@ -254,14 +254,14 @@ def _read_key(path: Path) -> bytes:
         key = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as error:
         raise Told(
-            f"cannot read the key file {path}: {error.strerror}", f"无法读取密钥文件 {path}:{error.strerror}"
+            f"cannot read the key file {path}: {error.strerror}", f"无法读取密钥文件 {path}：{error.strerror}"
         ) from error
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise Told(
             f"{path} must hold one key of 64 hexadecimal digits; make one with: openssl rand -hex 32",
-            f"{path} 应包含一个 64 位十六进制密钥;可用 openssl rand -hex 32 生成",
+            f"{path} 应包含一个 64 位十六进制密钥；可用 openssl rand -hex 32 生成",
         )
     return key
 

@@ -147,11 +147,11 @@ class MqttUplink:
                     self._serve(connection)
             self._tell(False, Told("stopped", "已停止"))
         except Told as reason:
-            self._tell(False, Told(f"{host}:{port}: {reason.en}", f"{host}:{port}:{reason.zh}"))
+            self._tell(False, Told(f"{host}:{port}: {reason.en}", f"{host}:{port}：{reason.zh}"))
         except Exception as error:  # noqa: BLE001 whatever a broker can make the library do, the uplink goes on
             self.counters["uplink_errors"] += 1
             name = type(error).__name__
-            self._tell(False, Told(f"{host}:{port}: broken: {name}", f"{host}:{port}:出错:{name}"))
+            self._tell(False, Told(f"{host}:{port}: broken: {name}", f"{host}:{port}：出错：{name}"))
         return 0.0 if up_since is None else time.monotonic() - up_since
 
     def _connection(self, host: str, port: int) -> Connection:

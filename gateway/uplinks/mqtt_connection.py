@@ -109,7 +109,7 @@ class Connection:
         if reason.is_failure:
             self._lose(
                 f"the broker refuses this gateway ({reason}): does its list of gateways have it?",
-                f"消息服务器拒绝本网关({reason}):其网关列表中是否有本网关?",
+                f"消息服务器拒绝本网关（{reason}）：其网关列表中是否有本网关？",
             )
         else:
             self._client.subscribe(topic.down_filter(self._gateway), qos=1)
@@ -138,7 +138,7 @@ class Connection:
         else:
             self._lose(
                 "closed at the sign-in: is our certificate of the same site as the broker?",
-                "登录时连接被关闭:本机证书与消息服务器是否属于同一站点?",
+                "登录时连接被关闭：本机证书与消息服务器是否属于同一站点？",
             )
 
     def _lose(self, en: str, zh: str) -> None:

@@ -13,7 +13,7 @@ from protocol.words import Told
 NO_CHECK_TIME: Final = 0x200000
 
 _EXPIRED: Final = ("has expired", "已过期")
-_NOT_YET_VALID: Final = ("is not valid yet: is our clock right?", "尚未生效:请检查本机时钟")
+_NOT_YET_VALID: Final = ("is not valid yet: is our clock right?", "尚未生效：请检查本机时钟")
 _NOT_OURS: Final = ("is not of this site's authority", "不是由本站点 CA 签发")
 _OTHER_NAME: Final = ("is for another name", "属于另一名称")
 # By X509_V_ERR_* of OpenSSL (x509_vfy.h): self-signed or of an unknown issuer, another host name, another address.
@@ -74,33 +74,33 @@ def _unusable(path: Path, error: Exception, more: str = "") -> Told:
     detail = getattr(error, "strerror", None) or type(error).__name__
     return Told(
         f"{path}{more} cannot be used: {detail}; copy the gateway's folder again, or run `sixkit provision`",
-        f"{path}{more} 无法使用:{detail};请重新复制网关文件夹,或运行 `sixkit provision`",
+        f"{path}{more} 无法使用：{detail}；请重新复制网关文件夹，或运行 `sixkit provision`",
     )
 
 
 def _no_connection(error: Exception) -> Told:
     match error:
         case socket.gaierror() | UnicodeError():
-            return Told("no such host, or no name service", "找不到该主机,或域名服务不可用")
+            return Told("no such host, or no name service", "找不到该主机，或域名服务不可用")
         case ConnectionRefusedError():
-            return Told("connection refused: no broker listens there", "连接被拒绝:没有消息服务器监听")
+            return Told("connection refused: no broker listens there", "连接被拒绝：没有消息服务器监听")
         case TimeoutError():
             return Told("no answer", "无应答")
         case _:
             detail = getattr(error, "strerror", None) or type(error).__name__
-            return Told(f"not reachable: {detail}", f"无法到达:{detail}")
+            return Told(f"not reachable: {detail}", f"无法到达：{detail}")
 
 
 def _no_handshake(error: Exception) -> Told:
     match error:
         case ssl.SSLCertVerificationError():
-            other = (f"is refused: {error.verify_message}", f"被拒绝:{error.verify_message}")
+            other = (f"is refused: {error.verify_message}", f"被拒绝：{error.verify_message}")
             en, zh = _REFUSALS.get(error.verify_code, other)
             return Told(f"the broker's certificate {en}", f"服务器证书{zh}")
         case TimeoutError():
             return Told("no answer to TLS", "TLS 无应答")
         case ssl.SSLError() if error.reason:
             reason = error.reason.lower().replace("_", " ")
-            return Told(f"TLS failed: {reason}", f"TLS 失败:{reason}")
+            return Told(f"TLS failed: {reason}", f"TLS 失败：{reason}")
         case _:
             return Told("closed during TLS", "TLS 握手期间连接被关闭")

@@ -111,7 +111,7 @@ def test_a_wrong_case_is_told_with_file_key_value_and_what_is_allowed(old: str, 
         parsed(CONTRACT.replace(old, new, 1))
     assert told.value.en.startswith("case.toml: ")
     assert said in told.value.en
-    assert told.value.zh.startswith("case.toml:")
+    assert told.value.zh.startswith("case.toml：")
 
 
 def test_counters_take_exact_values_and_least_ones() -> None:
