@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+from protocol.journal import line
 from protocol.record import Now
 
 LINES_MAX: Final = 2000  # waiting for a reader; a log that hangs with its disk must not hold up the intake
@@ -32,7 +31,7 @@ class Journal:
     def note(self, what: str, **details: Any) -> None:
         """Something of the kind `what` happened now. Never blocks."""
         try:
-            self._lines.put_nowait(self._line(self._now().wall_ms, what, details))
+            self._lines.put_nowait(line(self._now().wall_ms, what, details, self._as_json))
         except queue.Full:
             self.counters["journal_lines_dropped"] += 1
 
@@ -43,18 +42,10 @@ class Journal:
             return
         self._thread.join(CLOSE_S_MAX)
 
-    def _line(self, wall_ms: int, what: str, details: dict[str, Any]) -> str:
-        if self._as_json:
-            return json.dumps({"t": wall_ms, "what": what, **details}, ensure_ascii=False)
-        time = datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone().isoformat(timespec="milliseconds")
-        # What a gateway calls its rooms must not move a terminal's cursor: JSON escapes control characters.
-        words = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in details.items())
-        return " ".join([time, what, *words])
-
     def _write(self) -> None:
-        while (line := self._lines.get()) is not None:
+        while (text := self._lines.get()) is not None:
             try:
-                self._stream.write(line + "\n")
+                self._stream.write(text + "\n")
                 self._stream.flush()
             except (OSError, ValueError):  # the reader has gone, or the stream is closed
                 self.counters["journal_lines_dropped"] += 1

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+from protocol.journal import line
 from protocol.record import Now
 
 LINES_MAX: Final = 2000  # waiting for a reader; a log that hangs with its disk must not hold up an alarm
@@ -30,14 +29,8 @@ class Journal:
 
     def note(self, what: str, **details: Any) -> None:
         """Something of the kind `what` happened now. Never blocks."""
-        wall_ms = self._now().wall_ms
-        if self._as_json:
-            line = json.dumps({"t": wall_ms, "what": what, **details}, ensure_ascii=False)
-        else:
-            words = " ".join(f"{name}={value}" for name, value in details.items())
-            line = f"{_local(wall_ms)} {what} {words}"
         try:
-            self._lines.put_nowait(line)
+            self._lines.put_nowait(line(self._now().wall_ms, what, details, self._as_json))
         except queue.Full:
             self.counters["journal_lines_dropped"] += 1
 
@@ -49,13 +42,9 @@ class Journal:
         self._thread.join(timeout_s)
 
     def _write(self) -> None:
-        while (line := self._lines.get()) is not None:
+        while (text := self._lines.get()) is not None:
             try:
-                self._stream.write(line + "\n")
+                self._stream.write(text + "\n")
                 self._stream.flush()
             except (OSError, ValueError):  # the reader has gone, or the stream is closed
                 self.counters["journal_lines_dropped"] += 1
-
-
-def _local(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone().isoformat(timespec="milliseconds")
