@@ -39,12 +39,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
 
     Raises Told for a configuration, key or clock rate that cannot be used.
     """
-    config = configuration.load(path)
-    if clock_rate != 1 and not config.simulation:
-        raise Told(
-            f"{path}: --clock-rate is for simulation only; set simulation = true there if this is one",
-            f"{path}：--clock-rate 仅用于模拟；如确为模拟，请设 simulation = true",
-        )
+    config = _configured(path, clock_rate)
     clock = Clock(clock_rate, config.clock_anchor_ms)
     signing, warning = identity.load_signing_key(config.identity, config.gateway.encode())
     centre = identity.load_verifying_key(config.centre, CENTRE_KID)
@@ -58,12 +53,11 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     outbox.load(LOAD_ROWS)
     loaded, early = _wait_for_load(inbox)
 
-    roster = Roster(tuple(Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals))
     home = Home(
         config.gateway,
         epoch,
         boot,
-        roster,
+        _roster(config),
         now=clock.now(),
         state=loaded.state if loaded else {},
         unsettled={event.id for event in loaded.rows} if loaded else (),
@@ -83,13 +77,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     for part in parts:
         part.start()
     status.start()
-    journal.note(
-        "ready",
-        gateway=config.gateway,
-        epoch=epoch,
-        unstored=unstored,
-        start_ms=_process_ms(),
-    )
+    journal.note("ready", gateway=config.gateway, epoch=epoch, unstored=unstored, start_ms=_process_ms())
     code = agent.run()
     for part in parts:
         part.stop()
@@ -97,6 +85,20 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     status.close()
     journal.close()
     return code
+
+
+def _configured(path: Path, clock_rate: int) -> Config:
+    config = configuration.load(path)
+    if clock_rate != 1 and not config.simulation:
+        raise Told(
+            f"{path}: --clock-rate is for simulation only; set simulation = true there if this is one",
+            f"{path}：--clock-rate 仅用于模拟；如确为模拟，请设 simulation = true",
+        )
+    return config
+
+
+def _roster(config: Config) -> Roster:
+    return Roster(tuple(Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals))
 
 
 def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> dict[str, MqttUplink]:
