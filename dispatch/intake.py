@@ -164,7 +164,7 @@ class Intake:
 
     def _repeat(self, sent: Sent, stored: EventId) -> list[dict[str, Any]]:
         self._store.run(
-            "UPDATE events SET attempt = max(attempt, ?) WHERE gateway = ? AND epoch = ? AND sequence = ?",
+            "UPDATE events SET attempt = max(attempt + 1, ?) WHERE gateway = ? AND epoch = ? AND sequence = ?",
             sent.attempt,
             sent.event.gateway,
             *stored,

@@ -44,7 +44,7 @@ STEPS: Final = (
         evidence TEXT NOT NULL,         -- JSON
         flags TEXT NOT NULL,            -- JSON
         unverified INTEGER NOT NULL,
-        attempt INTEGER NOT NULL,       -- the highest seen
+        attempt INTEGER NOT NULL,       -- transmissions: those that came, or what the gateway counts if that is more
         age_ms INTEGER,                 -- at its first arrival; null: the gateway could not tell
         late INTEGER NOT NULL,
         committed_ms INTEGER NOT NULL,  -- by the centre's clock

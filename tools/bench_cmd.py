@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Final
 
-from .command import GOOD, missing, number
+from .command import GOOD, clean_up_when_told_to_end, missing, number
 from .locale import say
 
 SAMPLES: Final = 300  # p99 is then the third worst
@@ -40,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    clean_up_when_told_to_end()
     try:
         from . import bench_path
     except ModuleNotFoundError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from protocol.words import Told, Unavailable
@@ -19,6 +22,16 @@ ENVIRONMENT: Final = 3  # something that this machine lacks or refuses
 INTERRUPTED: Final = 130  # by Ctrl-C, as shells have it
 
 CLOCK_RATE_MAX: Final = 1000  # beyond it the processes' own latency is minutes of simulated time
+
+
+def clean_up_when_told_to_end() -> None:
+    """SIGTERM and a closed terminal window end the program as Ctrl-C does: with its folders and processes gone."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
 
 
 def exit_code(error: Told) -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .command import GOOD, NOT_SO, add_clock_rate, number
+from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, number
 from .locale import language, say
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plays what was asked for; 0 if it came out as it must, 1 if not. Raises Told."""
+    clean_up_when_told_to_end()
     return {"run": _run, "replay": _replay, "soak": _soak}[args.what](args)
 
 

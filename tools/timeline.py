@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +15,8 @@ from sim.site import Heard
 from .locale import language, say
 
 HOME, GATEWAY, CENTRE, TROUBLE = "home", "gateway", "centre", "trouble"
+
+RIPE_MS: Final = 200  # how long a line waits for earlier ones of the other journal
 
 # actor: (English, Chinese, colour); the names are padded by hand: a Chinese character takes two columns
 _ACTORS: Final = {
@@ -45,32 +46,37 @@ def phase_name(phase: str) -> str:
 class Timeline:
     """Prints one line for each thing that a person would want to see, as it happens."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console, mono_ms: Callable[[], int]):
+        """`mono_ms` is the clock of what is told: in a faster simulation it runs faster."""
         self._console = console
-        self._began_s = time.monotonic()
+        self._mono_ms = mono_ms
+        self._began_ms = mono_ms()
         self._told = 0
         self._up: bool | None = None  # the uplink, as last told
 
     def scene(self, en: str, zh: str) -> None:
         self._console.print(Rule(f"[bold]{escape(say(en, zh))}", align="left", characters="─"))
 
-    def line(self, actor: str, text: str, style: str = "") -> None:
+    def line(self, actor: str, text: str, style: str = "", at_ms: int | None = None) -> None:
+        """One line; `at_ms` is when it happened, if not now."""
         name_en, name_zh, colour = _ACTORS[actor]
-        elapsed = f"{time.monotonic() - self._began_s:6.1f} s"
+        elapsed = f"{((self._mono_ms() if at_ms is None else at_ms) - self._began_ms) / 1000:6.1f} s"
         self._console.print(f"[dim]{elapsed}[/]  [{colour}]{say(name_en, name_zh)}[/]  ", end="")
         self._console.print(escape(text), style=style, highlight=False)
 
-    def follow(self, heard: list[Heard]) -> None:
-        """Tell what has been heard since the last call."""
-        while self._told < len(heard):
-            entry = heard[self._told]
-            self._told += 1
+    def follow(self, heard: list[Heard], to_the_end: bool = False) -> None:
+        """Tell what has been heard since the last call, in the order in which it happened: agent and centre are heard
+        through pipes of their own, so the last lines wait a moment for what came before them (not `to_the_end`)."""
+        ripe_ms = self._mono_ms() - (0 if to_the_end else RIPE_MS)
+        fresh = [entry for entry in heard[self._told :] if entry.mono_ms <= ripe_ms]
+        self._told += len(fresh)
+        for entry in sorted(fresh, key=lambda entry: int(entry.line.fields.get("t", 0))):
             if entry.line.what == "uplink":
                 before, self._up = self._up, entry.line.fields["up"]
                 if before == self._up:
                     continue  # down for another reason: no news for a spectator
             if sentence := _sentence(entry.name, entry.line.what, entry.line.fields):
-                self.line(GATEWAY if entry.name == "agent" else CENTRE, *sentence)
+                self.line(GATEWAY if entry.name == "agent" else CENTRE, *sentence, at_ms=entry.mono_ms)
 
 
 def _sentence(name: str, what: str, fields: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -81,10 +87,22 @@ def _sentence(name: str, what: str, fields: Mapping[str, Any]) -> tuple[str, str
 
 def _raised(fields: Mapping[str, Any]) -> tuple[str, str]:
     marks = "".join(f" [{flag}]" for flag in fields["flags"])
-    evidence = ", ".join(f"{key} {value}" for key, value in fields["evidence"].items())
+    evidence = ", ".join(filter(None, (_evidence(key, value) for key, value in fields["evidence"].items())))
     where = " ".join(part for part in (fields["room"], fields["terminal"]) if part)
     text = f"{kind_name(fields['kind'])} · {phase_name(fields['phase'])} · {where}{marks}"
     return text + (f" ({evidence})" if evidence else ""), "bold"
+
+
+def _evidence(name: str, value: int) -> str:
+    match name:
+        case "obscuration_mdb_m":
+            return f"{value / 1000:.2f} dB/m"
+        case "presses":
+            return "" if value == 1 else say(f"press {value}", f"第 {value} 次按下")
+        case "silent_s":
+            return say(f"silent for {value} s", f"失联 {value} 秒")
+        case _:
+            return f"{name} {value}"
 
 
 def _ids(fields: Mapping[str, Any]) -> str:
@@ -94,7 +112,7 @@ def _ids(fields: Mapping[str, Any]) -> str:
 def _sent(fields: Mapping[str, Any]) -> tuple[str, str]:
     again = "" if fields["attempt"] == 1 else say(f" (attempt {fields['attempt']})", f"（第 {fields['attempt']} 次）")
     text = f"{short(fields['id'])}{again}"
-    return say(f"signed and sent: {text}", f"已签名并发出：{text}"), "dim"
+    return say(f"signed and sent, not waiting for the disk: {text}", f"已签名并发出，不等磁盘：{text}"), "dim"
 
 
 def _uplink(fields: Mapping[str, Any]) -> tuple[str, str]:
@@ -108,20 +126,23 @@ def _incident(fields: Mapping[str, Any]) -> tuple[str, str] | None:
     match fields["change"]:
         case "opened" if fields.get("severity") == "life":
             text = say(
-                f"incident {number} on the desk: {kind}; 18 minutes to be at the door run",
+                f"incident {number} on the desk: {kind}; the 18 minutes to the door begin",
                 f"警情 {number}：{kind}；18 分钟到门倒计时开始",
             )
             return text, "bold"
         case "opened":
             return say(f"incident {number} on the desk: {kind}", f"警情 {number}：{kind}"), "bold"
+        case "updated":
+            return say(f"incident {number}: {kind} once more", f"警情 {number}：{kind}再次触发"), ""
         case "restored":
-            return say(f"incident {number}: {kind} restored", f"警情 {number}：{kind} 已恢复"), ""
+            return say(f"incident {number}: {kind} restored", f"警情 {number}：{kind}已恢复"), ""
     return None
 
 
 def _refused(fields: Mapping[str, Any]) -> tuple[str, str]:
-    count, reason = fields["count"], fields["reason"]
-    return say(f"refused {count} message(s): {reason}", f"拒收 {count} 条消息：{reason}"), "bold red"
+    reason = say("wrong signature", "签名不符") if fields["reason"] == "signature" else fields["reason"]
+    count = fields["count"]
+    return say(f"refused, {reason}: {count}", f"拒收，{reason}：{count} 条"), "bold red"
 
 
 def _error(fields: Mapping[str, Any]) -> tuple[str, str]:
