@@ -134,7 +134,7 @@ def parse(data: bytes, where: str) -> Case:
     rows = top.tables("expect")
     case = Case(
         title=top.text("title"),
-        source=top.text("source"),
+        source=top.text("source", ""),
         seed=top.number("seed", 0, 2**32 - 1, 0),
         terminals=terminals,
         steps=steps,

@@ -190,7 +190,7 @@ class Site:
         command += ["--broker", f"localhost:{self._broker_port}", "--port", str(self.port), "--home", "simulated home"]
         command += ["--terminal", *wishes]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PROVISION_S_MAX, check=False)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PROVISION_S_MAX, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"the site cannot be made: {error}", f"无法生成站点：{error}") from error
         if done.returncode != 0:
@@ -200,16 +200,18 @@ class Site:
         """What the played site has otherwise: one clock for all, a free port for the board."""
         anchor = f"clock_anchor_ms = {self._anchor_ms}\n"
         gateway, centre = self.gateway_folder / "gateway.toml", self.folder / "centre" / "dispatch.toml"
-        text = anchor + gateway.read_text()
+        text = anchor + gateway.read_text("utf-8")
         if heartbeat_s is not None:
             text = re.sub(r"(?m)^heartbeat_s = \d+", f"heartbeat_s = {heartbeat_s}", text)
-        gateway.write_text(text)
-        centre.write_text(anchor + re.sub(r"(?m)^http = .*", 'http = "127.0.0.1:0"', centre.read_text()))
+        gateway.write_text(text, "utf-8")
+        centre.write_text(
+            anchor + re.sub(r"(?m)^http = .*", 'http = "127.0.0.1:0"', centre.read_text("utf-8")), "utf-8"
+        )
 
     def _name_terminals(self, specs: Sequence[TerminalSpec]) -> list[Terminal]:
         """The terminals by the names that the case gives them; provisioning counted them by kind."""
         path = self.gateway_folder / "terminals.toml"
-        rows: list[dict[str, Any]] = tomllib.loads(path.read_text())["terminal"]
+        rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["terminal"]
         terminals, text = [], ""
         for spec in specs:
             row = rows.pop(
@@ -223,7 +225,7 @@ class Site:
             text += "[[terminal]]\n" + "".join(
                 f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in row.items()
             )
-        path.write_text(text)
+        path.write_text(text, "utf-8")
         return terminals
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.words import Told
-from sim.case import Limit, Step, duration_ms, load, parse
+from sim.case import ACTIONS, COUNTERS, Limit, Step, duration_ms, load, parse
+from sim.stimuli import SMOKE_CURVES
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.toml"))
 
@@ -135,3 +136,11 @@ def test_any_bytes_are_a_case_or_told(data: bytes) -> None:
 def test_a_damaged_case_is_a_case_or_told(at: int, junk: str) -> None:
     with contextlib.suppress(Told):
         parsed(CONTRACT[:at] + junk + CONTRACT[at + len(junk) :])
+
+
+def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_counter() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cases.md").read_text("utf-8")
+    example = page.partition("```toml")[2].partition("```")[0]
+    assert parse(example.encode(), "cases.md").terminals[0].id == "button-1"
+    for name in [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]:
+        assert f"`{name}`" in page or f'"{name}"' in page or name in ("button", "smoke"), name
