@@ -226,8 +226,9 @@ def show(found: dict[str, Any]) -> None:
     Console().print(table)
     Console().print(
         say(
-            f"{found['samples']} presses in an idle home. The floor, in the same run: two synced commits and one synced "
-            f"trip through the broker. Starts: the median of {STARTS}.",
-            f"空闲家庭中按键 {found['samples']} 次。下限取自同一次运行：两次同步提交加一次同步消息往返。启动取 {STARTS} 次的中位数。",
+            f"{found['samples']} presses in an idle home. The floor, in the same run: two synced commits and one "
+            f"synced trip through the broker. Starts: the median of {STARTS}.",
+            f"空闲家庭中按键 {found['samples']} 次。下限取自同一次运行：两次同步提交加一次同步消息往返。"
+            f"启动取 {STARTS} 次的中位数。",
         )
     )
