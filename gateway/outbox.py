@@ -297,12 +297,18 @@ class Outbox:
 
 def by_urgency(keys: Sequence[Key]) -> list[Key]:
     """`keys` in the order to send them: an event is as urgent as the most urgent one behind it of the same terminal,
-    since that one may not overtake it."""
+    since that one may not overtake it. Among equals terminals take turns: a call for help does not wait for all that a
+    wild sensor has left behind."""
     urgency: dict[EventId, int] = {}
     most: dict[str, int] = {}
     for key in sorted(keys, key=lambda key: key.id, reverse=True):
         most[key.terminal] = urgency[key.id] = min(key.severity, most.get(key.terminal, len(SEVERITIES)))
-    return sorted(keys, key=lambda key: (urgency[key.id], key.id))
+    turn: dict[EventId, int] = {}
+    taken: Counter[tuple[str, int]] = Counter()
+    for key in sorted(keys, key=lambda key: key.id):
+        turn[key.id] = taken[key.terminal, urgency[key.id]]
+        taken[key.terminal, urgency[key.id]] += 1
+    return sorted(keys, key=lambda key: (urgency[key.id], turn[key.id], key.id))
 
 
 def _detail(path: Path, error: Exception) -> str:

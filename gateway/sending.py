@@ -197,17 +197,20 @@ class Sending:
 
     def _make_room(self, terminal: str, rank: _Rank) -> bool:
         """Room for an event of this rank: where there is none, the last event of the least urgent other terminal goes
-        back to the outbox, if it is less urgent."""
+        back to the outbox, if it is less urgent; or as urgent, and that terminal has more events here than ours."""
         if self.room() > 0:
             return True
+        mine = len(self._queues[terminal].ids) if terminal in self._queues else 0
         others = [
-            (queue.rank, name)
+            (queue.rank, len(queue.ids), name)
             for name, queue in self._queues.items()
-            if name != terminal and queue.rank > rank and queue.ids[-1] != queue.flying
+            if name != terminal
+            and (queue.rank > rank or (queue.rank == rank and len(queue.ids) > mine + 1))
+            and queue.ids[-1] != queue.flying
         ]
         if not others:
             return False
-        _, name = max(others)
+        *_, name = max(others)
         last = self._queues[name].ids[-1]
         self._refuse(self._held[last].event)
         self._drop(name, {last})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -62,8 +63,14 @@ class Unwritten:
 
     def _least(self) -> EventId:
         """What can best be spared: the oldest trouble, or property where there is none, or life; of these what no
-        terminal repeats, for the state beside it says that a terminal's event was taken."""
-        rank = {event.id: (SEVERITIES.index(event.severity), event.source is None) for event in self.events.values()}
+        terminal repeats, for the state beside it says that a terminal's event was taken; and of these what the terminal
+        that says most has said, so that a wild one costs no other its alarm."""
+        events = self.events.values()
+        said = Counter((event.severity, event.terminal) for event in events)
+        rank = {
+            event.id: (SEVERITIES.index(event.severity), event.source is None, said[event.severity, event.terminal])
+            for event in events
+        }
         return max(rank, key=rank.__getitem__)  # of equals the first
 
 

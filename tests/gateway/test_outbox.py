@@ -231,6 +231,11 @@ def test_life_comes_before_property_before_trouble(bench: Bench) -> None:
     assert [one.id.sequence for one in bench.loaded().rows] == [4, 3, 2, 1]
 
 
+def test_among_equals_terminals_take_turns(bench: Bench) -> None:
+    bench.commit(*(event(n, LIFE, "wild") for n in range(1, 9)), event(9, LIFE, "button"), event(10, LIFE, "button"))
+    assert [one.id.sequence for one in bench.loaded(5).rows] == [1, 9, 2, 10, 3]
+
+
 def test_what_is_left_out_is_named_with_its_first_event(bench: Bench) -> None:
     bench.commit(*(event(n, TROUBLE, "a") for n in range(5)), event(9, LIFE, "b"))
     first = bench.loaded(3)

@@ -91,6 +91,15 @@ def test_the_last_places_of_the_window_are_kept_for_what_is_more_urgent(severity
     assert sent(sending) == ([] if taken == WINDOW else [(50, 1)])
 
 
+def test_a_wild_terminal_takes_no_room_from_an_alarm_as_urgent_as_its_own() -> None:
+    sending = Sending()
+    for sequence in range(HELD_MAX):
+        assert sending.add(event(sequence, terminal="wild"), live=True)
+    assert sending.add(event(HELD_MAX, terminal="button-1"), live=True)
+    assert sent(sending) == [(0, 1), (HELD_MAX, 1)]
+    assert not sending.add(event(HELD_MAX + 1, terminal="wild"), live=True)  # it waits behind what went back
+
+
 # --- sending again ---
 
 

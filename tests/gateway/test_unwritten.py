@@ -84,3 +84,12 @@ def test_what_a_terminal_still_repeats_is_dropped_after_its_equals() -> None:
         work = Unwritten()
         work.commit([replace(event(1), source=Source(5, 1)), event(2)], {"source/smoke-1": b"x"}, 0)
         assert sequences(work) == [1]
+
+
+def test_a_terminal_that_says_too_much_costs_no_other_its_alarm() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unwritten_module, "EVENTS_MAX", 3)
+        work = Unwritten()
+        call = replace(event(1), terminal="button-1")
+        work.commit([call, *(event(number) for number in range(2, 9))], {}, 0)
+        assert sequences(work) == [1, 7, 8]
