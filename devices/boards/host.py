@@ -6,6 +6,7 @@ import argparse
 import os
 import select
 import sys
+import termios
 import time
 from collections import deque
 from pathlib import Path
@@ -146,7 +147,8 @@ class Port:
                 self._name, self._baud, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
             )
             _say(f"port open {self._name}")
-        except (OSError, ValueError) as error:  # SerialException is an OSError; ValueError: a name that is no port
+        # SerialException is an OSError; ValueError: a name that is no port; termios.error: pulled out meanwhile.
+        except (OSError, ValueError, termios.error) as error:
             self._lost(now, error)
 
     def read(self, now: int) -> bytes:

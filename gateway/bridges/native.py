@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+import termios
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -113,7 +114,9 @@ class NativeBridge:
                     self._report(True, self.config.port)
                     while not self._stopping.is_set():
                         self._turn(port)
-            except (OSError, ValueError) as error:  # SerialException is an OSError; ValueError: a name that is no port
+            # SerialException is an OSError; ValueError: a name that is no port; termios.error, which is neither: pulled
+            # out at the moment of opening.
+            except (OSError, ValueError, termios.error) as error:
                 self.counters["port_lost"] += 1
                 self._report(False, str(error))
                 self._stopping.wait(REOPEN_S)

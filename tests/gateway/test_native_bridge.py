@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
+import termios
 import time
 import tty
 
@@ -186,3 +188,19 @@ def test_a_genuine_event_of_any_kind_phase_and_condition_becomes_a_reading(kind,
     assert bridge.counters["unknown_kind_or_phase"] == 1 - known
     bridge._wake_in.close()
     bridge._wake_out.close()
+
+
+def test_a_port_pulled_out_at_the_moment_of_opening_is_looked_for_again(line, monkeypatch):
+    def gone(*_):
+        monkeypatch.undo()
+        raise termios.error(errno.EIO, "Input/output error")
+
+    assert line.next(BridgeState).up
+    line.unplug()
+    while not isinstance(message := line.inbox.get(timeout=5), BridgeState):
+        pass
+    assert not message.up
+    monkeypatch.setattr(termios, "tcflush", gone)
+    line.plug()
+    assert line.next(BridgeState).up
+    assert line.bridge.counters["port_lost"] >= 2
