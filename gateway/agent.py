@@ -217,7 +217,8 @@ class Agent:
 
     def _tell(self, effect: Tell, now: Now) -> None:
         text = resident_text(effect.message, effect.kind, self._config.language)
-        self._resident.call(message=effect.message, kind=effect.kind, terminal=effect.terminal, text=text)
+        about = f"{effect.terminal}/{effect.kind}"
+        self._resident.call(about, message=effect.message, kind=effect.kind, terminal=effect.terminal, text=text)
 
     def _beat(self, now: Now) -> None:
         terminals = self._home.terminals(now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import subprocess
 import threading
 from collections import Counter
@@ -13,7 +12,7 @@ from gateway.journal import Journal
 from protocol.words import KINDS
 
 COMMAND_S_MAX: Final = 10  # a command that takes longer is killed: the next one must be heard
-WAITING_MAX: Final = 16  # commands not yet begun; beyond it the newest is dropped and counted
+WAITING_MAX: Final = 64  # calls not yet begun, each about something else; beyond it the newest is dropped and counted
 
 # message: (English, Chinese)
 RESIDENT_TEXTS: Final = {
@@ -40,23 +39,37 @@ class CommandDriver:
         self._name = name
         self._command = tuple(command)
         self._journal = journal
-        self._calls: queue.Queue[dict[str, str]] = queue.Queue(WAITING_MAX)
+        self._waiting: dict[str, dict[str, str]] = {}  # by what they are about, in order
+        self._news = threading.Condition()
         if command:
             threading.Thread(target=self._run, name=f"driver {name}", daemon=True).start()
 
-    def call(self, **values: str) -> None:
-        """Note it in the journal and run the command, if there is one. Never blocks."""
+    def call(self, about: str = "", **values: str) -> None:
+        """Note it in the journal and run the command, if there is one. Never blocks.
+
+        What counts is how things stand: a call takes the place of one about the same that has not begun, so that the
+        last word is heard however fast an alarm comes and goes and however slow the command is.
+        """
         self._journal.note(self._name, **values)
         if not self._command:
             return
-        try:
-            self._calls.put_nowait(values)
-        except queue.Full:
+        with self._news:
+            taken = about in self._waiting or len(self._waiting) < WAITING_MAX
+            if taken:
+                self._waiting[about] = values
+                self._news.notify()
+        if not taken:
             self._failed("too many calls wait")
+
+    def _next(self) -> dict[str, str]:
+        with self._news:
+            while not self._waiting:
+                self._news.wait()
+            return self._waiting.pop(next(iter(self._waiting)))
 
     def _run(self) -> None:
         while True:
-            values = self._calls.get()
+            values = self._next()
             words = [_filled(word, values) for word in self._command]
             try:
                 done = subprocess.run(

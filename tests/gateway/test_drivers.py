@@ -49,8 +49,33 @@ def test_without_a_command_the_journal_is_the_driver(journal):
 def test_a_command_that_fails_is_said_and_the_next_one_is_still_run(journal, command):
     siren = CommandDriver("siren", command, journal)
     siren.call(state="on", kind="smoke")
+    wait_for(lambda: siren.counters["siren_failed"] == 1)
     siren.call(state="off", kind="smoke")
     wait_for(lambda: siren.counters["siren_failed"] == 2)
+
+
+def test_the_last_word_is_heard_however_many_came_before_it(journal, tmp_path):
+    out = tmp_path / "said"
+    code = "import sys, time; open(sys.argv[1], 'a').write(sys.argv[2] + ' '); time.sleep(0.2)"
+    siren = CommandDriver("siren", [sys.executable, "-c", code, str(out), "{state}"], journal)
+    for _ in range(200):
+        siren.call(state="off", kind="smoke")
+        siren.call(state="on", kind="smoke")
+    wait_for(lambda: out.exists() and out.read_text().endswith("on "))
+    assert len(out.read_text().split()) <= 2
+    assert not siren.counters
+
+
+def test_a_call_is_replaced_only_by_one_about_the_same(journal, tmp_path):
+    out = tmp_path / "told"
+    code = "import sys, time; open(sys.argv[1], 'a').write(sys.argv[2] + ' '); time.sleep(0.2)"
+    tell = CommandDriver("tell", [sys.executable, "-c", code, str(out), "{message}"], journal)
+    tell.call("first", message="first")
+    wait_for(out.exists)
+    for about in ("button", "smoke"):
+        for message in ("sending", "received"):
+            tell.call(about, message=f"{about}-{message}")
+    wait_for(lambda: out.read_text() == "first button-received smoke-received ")
 
 
 @pytest.mark.parametrize("message", ["sending", "received", "not_received"])
