@@ -67,7 +67,9 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)
     agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
     agent.bridges = _bridges(config, clock, inbox)
-    status = StatusServer(config.socket, agent.asked)
+    status = StatusServer(
+        config.socket, agent.asked, lambda why: journal.note("trouble", detail=f"status: {config.socket}: {why}")
+    )
     for message in ([loaded] if loaded else []) + early:
         inbox.put(message)
 

@@ -14,40 +14,73 @@ from typing import Any, Final
 from protocol.words import Unavailable
 
 ANSWER_S_MAX: Final = 3.0  # an agent that takes longer is stuck, and that is what the asker must hear
+START_S_MAX: Final = 0.2  # usually 1 ms
+RETRY_S: Final = 2.0  # a disk that heals is used again within so long
 STATUS_BYTES_MAX: Final = 1 << 20
 
 
 class StatusServer:
-    """Answers each connection with what `ask` returns; a slow or hostile client holds up nobody else for long."""
+    """Answers each connection with what `ask` returns; a slow or hostile client holds up nobody else for long.
 
-    def __init__(self, path: Path, ask: Callable[[], dict[str, Any]]):
+    The socket is made by the thread, and tried again where its folder cannot be written: a gateway whose disk is full,
+    failing or hung must watch all the same. `failed` is told why, once for each reason.
+    """
+
+    def __init__(self, path: Path, ask: Callable[[], dict[str, Any]], failed: Callable[[str], None]):
         self._path = path
         self._ask = ask
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        os.chmod(path, 0o660)
-        self._socket.listen(4)
+        self._failed = failed
+        self._why = ""
+        self._socket: socket.socket | None = None
+        self._tried = threading.Event()
+        self._closing = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self._serve, name="status", daemon=True).start()
+        """Returns when it listens or cannot, or after START_S_MAX where the disk hangs."""
+        threading.Thread(target=self._run, name="status", daemon=True).start()
+        self._tried.wait(START_S_MAX)
 
     def close(self) -> None:
-        self._socket.close()
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        self._closing.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closing it would not
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
-    def _serve(self) -> None:
-        while True:
+    def _run(self) -> None:
+        while not self._closing.is_set():
             try:
-                client, _ = self._socket.accept()
-            except OSError:  # closed
-                return
+                with socket.socket(socket.AF_UNIX) as listening:
+                    self._listen(listening)
+                    self._serve(listening)
+            except OSError as error:
+                self._tell(str(error))
+                self._tried.set()
+            self._closing.wait(RETRY_S)
+
+    def _listen(self, listening: socket.socket) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        listening.bind(str(self._path))
+        os.chmod(self._path, 0o660)
+        listening.listen(4)
+        self._socket = listening
+        self._why = ""
+        self._tried.set()
+
+    def _serve(self, listening: socket.socket) -> None:
+        while not self._closing.is_set():
+            client, _ = listening.accept()
             with client, contextlib.suppress(OSError):
                 client.settimeout(ANSWER_S_MAX)
                 client.sendall(json.dumps(self._ask(), ensure_ascii=False).encode() + b"\n")
+
+    def _tell(self, why: str) -> None:
+        if why != self._why and not self._closing.is_set():
+            self._why = why
+            self._failed(why)
 
 
 def ask(path: Path) -> dict[str, Any]:

@@ -11,9 +11,13 @@ from gateway import status
 from protocol.words import Unavailable
 
 
+def unheard(why):
+    raise AssertionError(why)
+
+
 @pytest.fixture
 def server(tmp_path):
-    found = status.StatusServer(tmp_path / "s.sock", lambda: {"gateway": "gw-1"})
+    found = status.StatusServer(tmp_path / "s.sock", lambda: {"gateway": "gw-1"}, unheard)
     found.start()
     yield found
     found.close()
@@ -47,7 +51,7 @@ def test_an_agent_whose_loop_is_stuck_is_told_apart_from_a_good_one(tmp_path):
     def stuck():
         raise TimeoutError("the loop does not answer")
 
-    server = status.StatusServer(tmp_path / "s.sock", stuck)
+    server = status.StatusServer(tmp_path / "s.sock", stuck, unheard)
     server.start()
     with pytest.raises(Unavailable):
         status.ask(tmp_path / "s.sock")
@@ -55,9 +59,26 @@ def test_an_agent_whose_loop_is_stuck_is_told_apart_from_a_good_one(tmp_path):
 
 
 def test_a_socket_left_by_a_killed_agent_is_replaced(tmp_path):
-    first = status.StatusServer(tmp_path / "s.sock", dict)
-    first._socket.close()  # as kill -9 leaves it: the name stays
-    second = status.StatusServer(tmp_path / "s.sock", lambda: {"gateway": "gw-2"})
+    with socket.socket(socket.AF_UNIX) as first:
+        first.bind(str(tmp_path / "s.sock"))  # closed without unlinking, as kill -9 leaves it: the name stays
+    second = status.StatusServer(tmp_path / "s.sock", lambda: {"gateway": "gw-2"}, unheard)
     second.start()
     assert status.ask(tmp_path / "s.sock") == {"gateway": "gw-2"}
     second.close()
+
+
+def test_a_folder_that_cannot_be_written_is_said_once_and_used_when_it_can(tmp_path, monkeypatch):
+    monkeypatch.setattr(status, "RETRY_S", 0.01)
+    (tmp_path / "data").write_text("a file where the folder should be")
+    said = []
+    server = status.StatusServer(tmp_path / "data" / "s.sock", lambda: {"gateway": "gw-1"}, said.append)
+    server.start()
+    time.sleep(0.1)
+    assert len(said) == 1
+    (tmp_path / "data").unlink()
+    until_s = time.monotonic() + 5
+    while not (tmp_path / "data" / "s.sock").exists():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    assert status.ask(tmp_path / "data" / "s.sock") == {"gateway": "gw-1"}
+    server.close()
