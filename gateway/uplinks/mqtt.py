@@ -24,6 +24,9 @@ KEEPALIVE_S: Final = 8
 CONNECT_S_MAX: Final = 5.0  # for each of TCP and TLS; with the next broker of the list an alarm is still in time
 BACKOFF_S_FIRST: Final = 1.0  # full jitter below this, doubled after each round of the list that failed
 BACKOFF_S_MAX: Final = 8.0  # an alarm is at the centre within 10 s of the broker's return
+# Without a word from the centre for so long after something was sent, the next broker of the list is tried: this one
+# may take everything and have no centre behind it. As long as a half-open connection may last.
+ANSWER_S_MAX: Final = 20.0
 STABLE_S: Final = 10.0  # a connection that held this long was a success; one that is cut at once is not
 REASONS: Final = ("too_long", "downlink_too_long", "downlink_flood", "unknown_topic", "uplink_errors")
 DOWNLINKS_PER_S_MAX: Final = 200  # more than any burst of receipts; a lost receipt is asked for again
@@ -80,6 +83,7 @@ class MqttUplink:
         self._keepalive_s = keepalive_s
         self._told: UplinkState | None = None
         self._second, self._in_second = 0, 0  # downlinks within the current second
+        self._asked_s: float | None = None  # since when the centre owes a word (monotonic)
         self._stopping = threading.Event()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()  # guards the three below
@@ -152,7 +156,7 @@ class MqttUplink:
             self.counters["uplink_errors"] += 1
             name = type(error).__name__
             self._tell(False, Told(f"{host}:{port}: broken: {name}", f"{host}:{port}：出错：{name}"))
-        return 0.0 if up_since is None else time.monotonic() - up_since
+        return 0.0 if up_since is None or self._unanswered() else time.monotonic() - up_since
 
     def _connection(self, host: str, port: int) -> Connection:
         context = client_context(*self._files, clock_unset=self._clock_unset())
@@ -166,13 +170,23 @@ class MqttUplink:
         )
 
     def _serve(self, connection: Connection) -> None:
+        self._asked_s = None
         while True:
             stopping = self._stopping.is_set()  # before the last look: what was handed over by then goes out
             for tail, payload in self._taken():
                 connection.publish(tail, payload)
+                if self._asked_s is None:
+                    self._asked_s = time.monotonic()
             if stopping:
                 return
+            if self._unanswered():
+                raise Told("the centre does not answer by way of this broker", "经此消息服务器联系不到中心")
             connection.turn(self._wake)
+
+    def _unanswered(self) -> bool:
+        """Whether another broker is worth a try."""
+        late = self._asked_s is not None and time.monotonic() - self._asked_s >= ANSWER_S_MAX
+        return late and len(self._brokers) > 1
 
     def _taken(self) -> list[tuple[str, bytes]]:
         with self._lock:
@@ -185,6 +199,7 @@ class MqttUplink:
             self._unacknowledged -= 1
 
     def _received(self, tail: str, payload: bytes) -> None:
+        self._asked_s = None
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._in_second = second, 0

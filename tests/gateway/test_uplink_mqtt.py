@@ -382,6 +382,33 @@ def test_the_second_broker_of_the_list_is_used_when_the_first_is_dead(start: Sta
     assert time.monotonic() - began < 1
 
 
+def test_a_broker_with_no_centre_behind_it_is_left_for_the_next(
+    start: Start, broker: Broker, proxied: Proxy, centre: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "ANSWER_S_MAX", 1.5)
+    uplink, inbox = start(proxied.port, broker.port)
+    assert str(proxied.port) in inbox.next(UplinkState).detail
+    for _ in range(2):  # each is answered: it is the silence that counts
+        assert uplink.send("heartbeat", b"alive")
+        centre.client.publish(DOWN, b"receipt", 1)
+        assert inbox.next(Downlink)
+        time.sleep(1)
+    assert uplink.send("alarm", b"smoke")  # acknowledged by the broker, and no more than that
+    assert "the centre does not answer" in inbox.next(UplinkState).detail
+    assert inbox.next(UplinkState).detail == f"connected to localhost:{broker.port}"
+
+
+def test_the_only_broker_is_not_left_for_the_centre_s_silence(
+    start: Start, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "ANSWER_S_MAX", 0.1)
+    uplink, inbox = start(broker.port)
+    assert inbox.next(UplinkState).up
+    assert uplink.send("alarm", b"smoke")
+    time.sleep(1.5)
+    assert inbox.empty()
+
+
 def test_a_half_open_connection_is_found_by_its_silence(start: Start, proxied: Proxy) -> None:
     _, inbox = start(proxied.port, keepalive_s=1)
     assert inbox.next(UplinkState).up
