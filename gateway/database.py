@@ -127,14 +127,16 @@ class Database:
             raise
         return refused, self._connection.total_changes > before
 
-    def waiting(self) -> list[Key]:
-        """Of all events that wait for a receipt."""
+    def waiting(self) -> Iterator[Key]:
+        """Of all events that wait for a receipt, their ids rising."""
         rows = self._connection.execute(
             "SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY unsettled WHERE settled = 0"
-        ).fetchall()
-        if any(tuple(map(type, row)) != (int, int, int, int, str) for row in rows):
-            raise Damaged("a key that is not one")
-        return [Key(row[0], EventId(*row[1:3]), *row[3:]) for row in rows]
+            " ORDER BY epoch, sequence"
+        )
+        for row in rows:
+            if tuple(map(type, row)) != (int, int, int, int, str) or not 0 <= row[3] < len(SEVERITIES):
+                raise Damaged("a key that is not one")
+            yield Key(row[0], EventId(row[1], row[2]), row[3], row[4])
 
     def read(self, keys: Sequence[Key]) -> tuple[list[Event], list[Key]]:
         """The events of `keys` in that order, and the keys of rows that do not decode or are not what they should."""

@@ -6,8 +6,9 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,6 @@ from gateway.database import Damaged, Database, Key, key_of, salvage, set_aside
 from gateway.home.messages import Committed
 from gateway.unwritten import Unwritten, earlier
 from protocol.record import Event, EventId, Interval, Now
-from protocol.words import SEVERITIES
 
 KEEP_MS_MAX: Final = 600_000  # state without an event may be lost for so long: gaps across a restart stay that exact
 SETTLE_MS_MAX: Final = 2_000  # a receipt not yet written costs one more transmission after a restart, nothing else
@@ -265,16 +265,21 @@ class Outbox:
         self._put(loaded)
 
     def _loaded(self, limit: int, held: frozenset[EventId]) -> Loaded:
-        keys, state = ([], {}) if self._database is None else (self._database.waiting(), self._database.state())
+        state = {} if self._database is None else self._database.state()
         with self._wake:
             events, newer = dict(self._waiting.events), dict(self._waiting.state)
-        keys = [key for key in keys if key.id not in events] + [key_of(event) for event in events.values()]
-        order = [key for key in by_urgency(keys) if key.id not in held]
-        events.update(self._read([key for key in order[:limit] if key.id not in events]))
+        unwritten = sorted(map(key_of, events.values()), key=_id_of)
+
+        def keys() -> Iterable[Key]:
+            stored = () if self._database is None else self._database.waiting()
+            return merge((key for key in stored if key.id not in events), unwritten, key=_id_of)
+
+        order, more = by_urgency(keys, limit, held)
+        events.update(self._read([key for key in order if key.id not in events]))
         return Loaded(
-            tuple(events[key.id] for key in order[:limit] if key.id in events),
+            tuple(events[key.id] for key in order if key.id in events),
             {name: value for name, value in {**state, **newer}.items() if value is not None},
-            {key.terminal: key.id for key in reversed(order[limit:])},
+            more,
         )
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:
@@ -295,20 +300,40 @@ class Outbox:
         return self._now().wall_ms // 1000
 
 
-def by_urgency(keys: Sequence[Key]) -> list[Key]:
-    """`keys` in the order to send them: an event is as urgent as the most urgent one behind it of the same terminal,
-    since that one may not overtake it. Among equals terminals take turns: a call for help does not wait for all that a
-    wild sensor has left behind."""
-    urgency: dict[EventId, int] = {}
-    most: dict[str, int] = {}
-    for key in sorted(keys, key=lambda key: key.id, reverse=True):
-        most[key.terminal] = urgency[key.id] = min(key.severity, most.get(key.terminal, len(SEVERITIES)))
-    turn: dict[EventId, int] = {}
-    taken: Counter[tuple[str, int]] = Counter()
-    for key in sorted(keys, key=lambda key: key.id):
-        turn[key.id] = taken[key.terminal, urgency[key.id]]
-        taken[key.terminal, urgency[key.id]] += 1
-    return sorted(keys, key=lambda key: (urgency[key.id], turn[key.id], key.id))
+def by_urgency(
+    keys: Callable[[], Iterable[Key]], limit: int, held: Collection[EventId] = ()
+) -> tuple[list[Key], dict[str, EventId]]:
+    """Up to `limit` of `keys` in the order to send them, without those `held`; and the first that each terminal has
+    beyond these. `keys` gives all of them as often as it is called, their ids rising: after a long outage they are
+    more than fit in memory.
+
+    An event is as urgent as the most urgent one behind it of the same terminal, since that one may not overtake it.
+    Among equals terminals take turns: a call for help does not wait for all that a wild sensor has left behind.
+    """
+    last = {(key.terminal, key.severity): key.id for key in keys()}
+    turns: Counter[tuple[str, int]] = Counter()
+    first: list[tuple[int, int, Key]] = []
+    more: dict[str, EventId] = {}
+    for key in keys():
+        if key.id in held:
+            continue
+        terminal = key.terminal
+        urgency = min(at for at in range(key.severity + 1) if (terminal, at) in last and last[terminal, at] >= key.id)
+        turn = turns[terminal, urgency]
+        turns[terminal, urgency] += 1
+        if turn < limit:
+            first.append((urgency, turn, key))
+        else:
+            more.setdefault(terminal, key.id)
+    first.sort(key=lambda found: (found[0], found[1], found[2].id))
+    order = [key for _, _, key in first]
+    for key in order[limit:]:
+        more[key.terminal] = min(key.id, more.get(key.terminal, key.id))
+    return order[:limit], more
+
+
+def _id_of(key: Key) -> EventId:
+    return key.id
 
 
 def _detail(path: Path, error: Exception) -> str:

@@ -257,8 +257,9 @@ keys = st.lists(
 
 @given(keys)
 def test_urgency_keeps_the_order_within_a_terminal_and_hurries_what_stands_before_an_alarm(found: list[Key]) -> None:
-    order = by_urgency(found)
+    order, more = by_urgency(lambda: sorted(found, key=lambda key: key.id), len(found))
     assert sorted(order) == sorted(found)
+    assert not more
     for terminal in "abc":
         ids = [key.id for key in order if key.terminal == terminal]
         assert ids == sorted(ids)
@@ -266,6 +267,18 @@ def test_urgency_keeps_the_order_within_a_terminal_and_hurries_what_stands_befor
         for other in order[:place]:
             behind = [one.severity for one in found if one.terminal == other.terminal and one.id >= other.id]
             assert min(behind) <= key.severity or other.terminal == key.terminal
+
+
+@given(keys, st.integers(0, 10), st.sets(st.integers(0, 30)))
+def test_a_part_is_the_beginning_of_the_whole_and_says_where_each_terminal_goes_on(
+    found: list[Key], limit: int, numbers: set[int]
+) -> None:
+    rising = sorted(found, key=lambda key: key.id)
+    held = {key.id for key in found if key.id.sequence in numbers}
+    whole, _ = by_urgency(lambda: rising, len(found), held)
+    order, more = by_urgency(lambda: rising, limit, held)
+    assert order == whole[:limit]
+    assert more == {key.terminal: key.id for key in reversed(whole[limit:])}
 
 
 # --- the disk fails ---

@@ -280,9 +280,9 @@ class Disk:
             self.answer = None
         elif sending.behind() and sending.room() > 0:
             held = sending.held()
-            order = [key for key in by_urgency([key_of(one) for one in self.rows.values()]) if key.id not in held]
-            more = {key.terminal: key.id for key in reversed(order[limit:])}
-            self.answer = [self.rows[key.id] for key in order[:limit]], more
+            keys = sorted((key_of(one) for one in self.rows.values()), key=lambda key: key.id)
+            order, more = by_urgency(lambda: keys, limit, held)
+            self.answer = [self.rows[key.id] for key in order], more
 
 
 def test_a_live_alarm_finds_room_at_the_cost_of_the_last_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
