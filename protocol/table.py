@@ -36,7 +36,7 @@ class Table:
             raise Told(f"{where}: longer than {bytes_max} bytes", f"{where}：超过 {bytes_max} 字节")
         try:
             values = tomllib.loads(data.decode())
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also of a number with too many digits
             raise Told(f"{where}: not TOML: {error}", f"{where}：不是有效的 TOML：{error}") from error
         return cls(values, where)
 
@@ -107,7 +107,7 @@ class Table:
 
     def wrong(self, key: str, value: object, en: str, zh: str) -> Told:
         """The error for a `value` that is not what `en` and `zh` say is allowed."""
-        shown, name = repr(value)[:80], self._name(key)
+        shown, name = _shown(value), self._name(key)
         return Told(
             f"{self._where}: {name} is {shown}; allowed: {en}",
             f"{self._where}：{name} 的值为 {shown}；允许：{zh}",
@@ -144,3 +144,10 @@ def host_and_port(text: str, port_least: int = 1) -> tuple[str, int] | None:
     if not (bare and port.isascii() and port.isdigit() and port_least <= int(port[:6]) <= 65535):
         return None
     return bare, int(port)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except (ValueError, RecursionError):  # a number with too many digits, a list too deep
+        return "…"

@@ -131,6 +131,15 @@ def test_gateways_are_read_again_when_the_file_changes(folder: Path) -> None:
     assert not file.refresh()
 
 
+@pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 5000])
+def test_a_number_with_too_many_digits_is_told(folder: Path, number: str) -> None:
+    file = GatewaysFile(folder / "gateways.toml")
+    rewrite(folder / "gateways.toml", f"[gateway.gw-1]\nkey = {number}\n")
+    with pytest.raises(Told, match=r"gateways\.toml"):
+        file.refresh()
+    assert set(file.known) == {"gw-1"}
+
+
 def test_a_broken_edit_is_told_once_and_keeps_the_gateways_that_were_known(folder: Path) -> None:
     file = GatewaysFile(folder / "gateways.toml")
     rewrite(folder / "gateways.toml", "[gateway.gw-1]\nkey = 1\n")
