@@ -19,6 +19,9 @@ from protocol.record import Now
 from protocol.words import Told
 
 MESSAGES_MAX: Final = 10_000  # waiting, 10 MB at worst; what is dropped the gateways repeat
+GATEWAY_MESSAGES_MAX: Final = (
+    500  # of them from one gateway, which has some 20 on their way: one gone wild mutes no other
+)
 BATCH_MAX: Final = 256  # in one transaction: some 30 ms of verifying, and one sync for all of them
 ASKS_MAX: Final = 256  # waiting questions of the web; beyond it nobody waits for the answer any more
 TICK_S: Final = 1.0  # of the centre's clock
@@ -35,17 +38,20 @@ class Inbox:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
         self._messages: deque[Message] = deque()
+        self._of_gateway: Counter[str] = Counter()  # how many of them, by topic up to the gateway's name
         self._asks: deque[Asked] = deque()
         self._news = threading.Condition()
         self._closed = False
 
     def put(self, topic: str, payload: bytes) -> None:
         """Add a message, or drop and count it where too many wait: the oldest have waited longest. Any thread."""
+        gateway = _gateway_of(topic)
         with self._news:
-            if len(self._messages) >= MESSAGES_MAX:
+            if len(self._messages) >= MESSAGES_MAX or self._of_gateway[gateway] >= GATEWAY_MESSAGES_MAX:
                 self.counters["messages_dropped"] += 1
                 return
             self._messages.append((topic, payload))
+            self._of_gateway[gateway] += 1
             self._news.notify()
 
     def ask(self, question: Question) -> Future[Any]:
@@ -73,6 +79,9 @@ class Inbox:
             if not (self._messages or self._asks or self._closed):
                 self._news.wait(wait_s)
             messages = [self._messages.popleft() for _ in range(min(BATCH_MAX, len(self._messages)))]
+            for topic, _ in messages:
+                self._of_gateway[_gateway_of(topic)] -= 1
+            self._of_gateway += Counter()  # forgets those that have nothing here
             asks, self._asks = list(self._asks), deque()
         return messages, asks
 
@@ -174,6 +183,10 @@ class Core(threading.Thread):
     def _trouble(self, where: str, error: Exception) -> None:
         self.inbox.counters[f"{where}_failed"] += 1
         self._journal.note("trouble", where=where, detail=f"{type(error).__name__}: {error}")
+
+
+def _gateway_of(topic: str) -> str:
+    return topic.partition("/up/")[0]
 
 
 def _nobody() -> None:

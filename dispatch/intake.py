@@ -195,7 +195,8 @@ class Intake:
             intervals = sorted(found)
             for start in range(0, len(intervals), INTERVALS_MAX):
                 yield self._sealed(Receipt(gateway, tuple(intervals[start : start + INTERVALS_MAX]), now.wall_ms))
-        for heartbeat in batch.heard:
+        # Of each gateway the last: one that floods with heartbeats must not crowd out the receipts of others.
+        for heartbeat in {heartbeat.gateway: heartbeat for heartbeat in batch.heard}.values():
             yield self._sealed(Receipt(heartbeat.gateway, (), now.wall_ms, echo=heartbeat.number))
 
     def _sealed(self, receipt: Receipt) -> tuple[str, bytes]:

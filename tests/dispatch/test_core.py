@@ -132,6 +132,17 @@ def test_a_full_inbox_drops_the_newest_and_counts(monkeypatch: pytest.MonkeyPatc
     assert inbox.counters["messages_dropped"] == 2
 
 
+def test_a_gateway_gone_wild_leaves_room_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "GATEWAY_MESSAGES_MAX", 2)
+    inbox = Inbox()
+    for _ in range(2):
+        for number in range(5):
+            inbox.put("sixkit/1/wild/up/heartbeat", b"%d" % number)
+        inbox.put("sixkit/1/gw-1/up/alarm", b"smoke")
+        assert [payload for _, payload in inbox.take(0)[0]] == [b"0", b"1", b"smoke"]
+    assert inbox.counters["messages_dropped"] == 6
+
+
 def test_too_many_questions_are_refused_and_those_given_up_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "ASKS_MAX", 2)
     inbox = Inbox()

@@ -336,6 +336,11 @@ def test_a_heartbeat_is_answered_with_its_own_number(centre: Centre) -> None:
     ]
 
 
+def test_of_many_heartbeats_at_once_the_last_of_each_gateway_is_answered(centre: Centre) -> None:
+    flood = [message(heartbeat(number), topic.HEARTBEAT) for number in range(1, 50)]
+    assert [one.echo for one in centre.receive(*flood)] == [49]
+
+
 def test_keys_can_be_replaced_while_it_runs(centre: Centre) -> None:
     newer = key(8, b"gw-1#2")
     assert centre.receive(message(event(1), signer=newer)) == []
