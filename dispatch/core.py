@@ -25,6 +25,7 @@ GATEWAY_MESSAGES_MAX: Final = (
 BATCH_MAX: Final = 256  # in one transaction: some 30 ms of verifying, and one sync for all of them
 ASKS_MAX: Final = 256  # waiting questions of the web; beyond it nobody waits for the answer any more
 TICK_S: Final = 1.0  # of the centre's clock
+STALL_S: Final = 10.0  # without a tick: this machine was paused, or its disk hung
 TICK_REAL_S_MIN: Final = 0.02  # however fast that clock runs
 
 Message = tuple[str, bytes]
@@ -110,6 +111,7 @@ class Core(threading.Thread):
         self._journal = journal
         self._publish = publish
         self._stopping = threading.Event()
+        self._ticked_ms = clock.now().mono_ms
         self._tick_s = max(TICK_S / clock.rate, TICK_REAL_S_MIN)
 
     def stop(self, within_s: float) -> bool:
@@ -159,8 +161,12 @@ class Core(threading.Thread):
                 self.changed()
         except Told as error:
             self._journal.note("trouble", where="gateways", detail=str(error), kept=len(self._gateways.known))
+        now = self._clock.now()
+        stood_ms, self._ticked_ms = now.mono_ms - self._ticked_ms, now.mono_ms
+        if stood_ms >= STALL_S * 1000 * self._clock.rate:
+            self._desk.slept(stood_ms, now)
         try:
-            notes = self._desk.tick(self._clock.now())
+            notes = self._desk.tick(now)
         except Exception as error:  # noqa: BLE001  the next tick tries again
             self._trouble("tick", error)
             return

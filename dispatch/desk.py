@@ -149,6 +149,11 @@ class Desk:
         lost = self._lost().get(heartbeat.gateway)
         return self._restore(lost, now) if lost is not None else []
 
+    def slept(self, ms: int, now: Now) -> None:
+        """The centre itself stood still for the last `ms` (a paused machine): that is no silence of any gateway."""
+        for gateway, heard_ms in self._heard.items():
+            self._heard[gateway] = min(now.mono_ms, heard_ms + ms)
+
     def tick(self, now: Now) -> list[Note]:
         """Raise and withdraw `gateway_lost`, and own up to a damaged database; once a second will do."""
         try:

@@ -37,6 +37,7 @@ from protocol import topic
 from protocol.record import Event, Now
 
 WAIT_S_MAX: Final = 1.0  # the loop looks at least this often, so that a deadline miscounted costs a second at most
+STALL_S: Final = 10.0  # without a look: the process was stopped, or the machine suspended
 LOAD_ROWS: Final = 200  # of the outbox at a time
 ASKED_S_MAX: Final = 2.0  # for an answer about the status; a loop that takes longer is stuck
 
@@ -82,7 +83,7 @@ class Agent:
         self._version = version
         self._siren = CommandDriver("siren", config.siren.command, journal)
         self._resident = CommandDriver("tell", config.resident.command, journal)
-        self._started_ms = self._beat_ms = clock.now().mono_ms
+        self._started_ms = self._beat_ms = self._looked_ms = clock.now().mono_ms
         self._storage = StorageWatch()
         self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
         self._loading = False
@@ -115,6 +116,9 @@ class Agent:
                 self._journal.note("stopping", why=message.why)
                 return message.code
             now = self._clock.now()
+            stood_ms, self._looked_ms = now.mono_ms - self._looked_ms, now.mono_ms
+            if self._clock.sleep_s(stood_ms) >= STALL_S:
+                self._home.slept(stood_ms)
             try:
                 self._step(message, now)
             except Exception:  # noqa: BLE001 - one poisonous message must not end the watch over all the others

@@ -106,6 +106,10 @@ class Home:
         turn.tells += self._book.calls.due(now.mono_ms)
         return turn.effects()
 
+    def slept(self, ms: int) -> None:
+        """The gateway itself stood still for the last `ms`, stopped or suspended: that is no silence of a terminal."""
+        self._supervision.slept(ms)
+
     def deadline(self) -> int | None:
         """When `tick` is due next, in monotonic ms; None if nothing is."""
         due = [self._supervision.deadline(), self._doubts.deadline(), self._book.calls.deadline()]

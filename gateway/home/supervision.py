@@ -64,6 +64,11 @@ class Supervision:
         watch.saved_ms = 0
         return parts.stored(None, parts.SILENCE, terminal)
 
+    def slept(self, ms: int) -> None:
+        """The gateway itself stood still for so long: what its terminals said meanwhile waits to be read."""
+        for watch in self._watches.values():
+            watch.heard_ms += ms
+
     def missed(self, now_ms: int) -> list[Missed]:
         """The terminals whose deadline has passed, each once for each silence."""
         found = []

@@ -336,6 +336,13 @@ def test_a_gateway_that_falls_silent_is_lost_once_and_back_with_its_next_heartbe
     assert room.phases() == ["restored"]
 
 
+def test_the_centre_s_own_pause_is_no_silence_of_a_gateway(room: Room) -> None:
+    room.heartbeat(1)
+    room.at(200_000).desk.slept(199_000, room.now)
+    assert not room.tick()
+    assert room.at(290_500).tick()
+
+
 def test_a_gateway_that_was_never_heard_is_lost_too(room: Room) -> None:
     assert len(room.at(LOST_MS + 1).tick()) == 2
     assert [one["state"] for one in room.desk.gateways(room.now)] == ["never"]

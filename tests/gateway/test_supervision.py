@@ -43,6 +43,13 @@ def test_a_sign_of_life_begins_anew() -> None:
     assert watch.missed(2 * LIMIT_MS + 1) == [("smoke-1", 200)]
 
 
+def test_the_gateway_s_own_pause_is_no_silence_of_a_terminal() -> None:
+    watch = Supervision(roster(), 0)
+    watch.slept(300_000)
+    assert watch.missed(LIMIT_MS + 299_999) == []
+    assert watch.missed(LIMIT_MS + 300_000) == [("smoke-1", 200)]
+
+
 def test_heartbeats_in_time_store_nothing() -> None:
     watch = Supervision(roster(), 0)
     for now_ms in range(30_000, 86_400_000, 30_000):
