@@ -77,13 +77,13 @@ def key_of(event: Event) -> Key:
 class Database:
     """The one connection to the file. Raises sqlite3.Error, OSError or Damaged; used by one thread."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, gateway: str):
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settled_rows = PRUNE_EVERY_ROWS  # prune at the first write
         self._connection = _connect(path)
         try:
-            _prepare(self._connection)
+            _prepare(self._connection, gateway)
         except BaseException:
             self._connection.close()
             raise
@@ -225,10 +225,11 @@ def set_aside(path: Path, kept: Path) -> None:
             one.unlink(missing_ok=True)
 
 
-def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
+def salvage(path: Path, gateway: str) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
     """What can still be read of a damaged database: events that wait for a receipt, and the core's state.
 
     Rows are read from both ends, so that one bad page costs what is on it alone. Never raises for what is in the file.
+    Nothing is taken of another gateway's.
     """
     events: dict[EventId, Event] = {}
     state: dict[str, bytes | None] = {}
@@ -237,8 +238,9 @@ def salvage(path: Path) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
             for order in ("ASC", "DESC"):
                 query = f"SELECT crc, record FROM event NOT INDEXED WHERE settled = 0 ORDER BY number {order}"
                 found = (_event(*row) for row in _readable(connection, query))
-                events.update((event.id, event) for event in found if event is not None)
-            state.update(_state(_readable(connection, _STATE)))
+                events.update((event.id, event) for event in found if event is not None and event.gateway == gateway)
+            if _owner(connection) in (0, _mark(gateway)):
+                state.update(_state(_readable(connection, _STATE)))
     return dict(sorted(events.items())), state
 
 
@@ -279,13 +281,27 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _mark(gateway: str) -> int:
+    """What a database of `gateway` has in its header."""
+    return zlib.crc32(gateway.encode()) >> 1 or 1  # SQLite's integer there has a sign, and 0 is nobody's
+
+
+def _owner(connection: sqlite3.Connection) -> int:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    return int(mark)
+
+
+def _prepare(connection: sqlite3.Connection, gateway: str) -> None:
     # What an earlier process left in the log may be in the page cache only, if its sync failed: copied back and synced
     # before anything is appended to it.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != ("ok",):
         raise Damaged(str(verdict and verdict[0]))
+    if _owner(connection) not in (0, _mark(gateway)):
+        # A card from another home: its alarms do not stand here, and the centre would refuse its events for ever, with
+        # ours behind them.
+        raise Damaged("it is another gateway's")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
         raise Damaged(f"version {version}, and this program knows up to {len(MIGRATIONS)}")
@@ -293,6 +309,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     for table in ("event", "state", "damaged"):
         connection.execute(f"SELECT number FROM {table} LIMIT 1").fetchall()
+    if not _owner(connection):
+        connection.execute(f"PRAGMA application_id = {_mark(gateway)}")
 
 
 def _rows(events: Iterable[Event], now_s: int) -> tuple[list[tuple[object, ...]], list[Event]]:

@@ -79,12 +79,13 @@ class Outbox:
     """Methods are called from one thread, never block and never fail; what came of them is `put` as messages:
     Committed, Loaded, Stored, Replaced. The lock here is never held while the disk is used."""
 
-    def __init__(self, path: Path, put: Callable[[object], None], now: Callable[[], Now]):
+    def __init__(self, path: Path, gateway: str, put: Callable[[object], None], now: Callable[[], Now]):
         # All names are there from the start: another thread may add these up at any time.
         self.counters: Counter[str] = Counter(
             dict.fromkeys(("outbox_dropped", "outbox_failures", "outbox_damaged_rows", "outbox_unstorable"), 0)
         )
         self._path = path
+        self._gateway = gateway
         self._put = put
         self._now = now
         self._wake = threading.Condition()
@@ -190,7 +191,7 @@ class Outbox:
         try:
             opened = self._database is None
             if self._database is None:
-                self._database = Database(self._path)
+                self._database = Database(self._path, self._gateway)
             refused, changed = self._database.write(work.events.values(), work.state, work.settled, self._now_s())
             self._size_bytes = self._database.size_bytes()
         except Exception as error:  # noqa: BLE001 - whatever it is, this thread must live to write the next alarm
@@ -239,7 +240,7 @@ class Outbox:
             set_aside(self._path, kept)
         except (OSError, sqlite3.Error):
             return  # the disk's own failure has been told; this is tried again with the next retry
-        events, state = salvage(kept)
+        events, state = salvage(kept, self._gateway)
         self._take_back(Unwritten(events, state, since_ms=self._now().mono_ms))
         self._put(Replaced(str(kept), len(events)))
 

@@ -49,7 +49,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     journal = Journal(as_json, clock.now)
     inbox: queue.Queue[object] = queue.Queue(INBOX_MAX)
     _catch(inbox)
-    outbox = Outbox(config.data / "outbox.db", inbox.put, clock.now)
+    outbox = Outbox(config.data / "outbox.db", config.gateway, inbox.put, clock.now)
     outbox.load(LOAD_ROWS)
     loaded, early = _wait_for_load(inbox)
 

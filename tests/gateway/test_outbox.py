@@ -54,13 +54,13 @@ def event(sequence: int, severity: str = LIFE, terminal: str = "smoke-1", epoch:
 class Bench:
     """An outbox, the messages it puts, and a clock that is set by hand."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, gateway: str = "gw-1"):
         self.path = path
         self.mono_ms = 1_000
         self.wall_ms = 1_800_000_000_000
         self.batches = 0
         self.messages: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.outbox = Outbox(path, self.messages.put, lambda: Now(self.wall_ms, self.mono_ms))
+        self.outbox = Outbox(path, gateway, self.messages.put, lambda: Now(self.wall_ms, self.mono_ms))
 
     def wait(self, kind: type[Message], timeout_s: float = 10.0) -> Message:
         """The next message of this kind; others before it are passed over."""
@@ -499,6 +499,21 @@ def test_a_schema_that_is_not_even_text_is_kept_aside(bench: Bench) -> None:
     assert after.stop()
 
 
+def test_a_card_from_another_home_is_kept_aside_and_nothing_of_it_is_taken(tmp_path: Path) -> None:
+    other = Bench(tmp_path / "outbox.db", "gw-2")
+    other.commit(event(1), state={"alarm/smoke-1/smoke": b"standing"})
+    assert other.stop()
+    bench = Bench(tmp_path / "outbox.db")
+    assert "another gateway's" in bench.wait(Stored).detail
+    assert bench.wait(Replaced).salvaged == 1  # of gw-1, as `event` makes them
+    assert bench.loaded().state == {}
+    assert bench.stop()
+    third = Bench(tmp_path / "outbox.db", "gw-3")
+    assert third.wait(Replaced).salvaged == 0
+    assert third.loaded() == Loaded((), {}, {})
+    assert third.stop()
+
+
 def test_the_oldest_databases_kept_aside_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     for round_number in range(5):
@@ -573,7 +588,7 @@ def written(n: int) -> Event:
 def real_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     """A database of 60 events and its log, as a killed process leaves them: half of it in each."""
     folder = tmp_path_factory.mktemp("real")
-    one = Database(folder / "outbox.db")
+    one = Database(folder / "outbox.db", "gw-1")
     for first in range(0, 60, 5):
         one.write(map(written, range(first, first + 5)), {"a": b"x" * 200}, [], 0)
         if first == 30:
@@ -621,7 +636,7 @@ def test_whatever_bytes_are_flipped_it_opens_and_what_it_loads_is_true(
 def test_receipted_rows_are_pruned_by_number_and_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "SETTLED_ROWS_MAX", 20)
     monkeypatch.setattr(database_module, "PRUNE_EVERY_ROWS", 10)
-    one = Database(tmp_path / "outbox.db")
+    one = Database(tmp_path / "outbox.db", "gw-1")
     for n in range(100):
         one.write([event(n)], {}, [Interval(7, n, n)] if n != 3 else [], 1_000_000)
     count = one._connection.execute("SELECT count(*) FROM event").fetchone()[0]
@@ -638,10 +653,10 @@ def test_troubles_of_a_long_outage_are_bounded_on_disk_and_alarms_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "UNSETTLED_TROUBLES_MAX", 5)
-    one = Database(tmp_path / "outbox.db")
+    one = Database(tmp_path / "outbox.db", "gw-1")
     one.write([event(n, (TROUBLE, LIFE)[n % 2]) for n in range(40)], {}, [], 0)
     one.close()
-    one = Database(tmp_path / "outbox.db")
+    one = Database(tmp_path / "outbox.db", "gw-1")
     one.write([], {"a": b"x"}, [], 0)
     assert sorted(key.id.sequence for key in one.waiting()) == sorted([*range(1, 40, 2), 30, 32, 34, 36, 38])
     one.close()
@@ -653,7 +668,7 @@ def written_bytes() -> int:
 
 
 def test_bytes_written_for_an_alarm_are_within_their_budget(tmp_path: Path) -> None:
-    one = Database(tmp_path / "outbox.db")
+    one = Database(tmp_path / "outbox.db", "gw-1")
 
     def alarm(first: int, count: int) -> None:
         state = {"smoke-1": bytes([first % 251]) * 150, "sequence": str(first).encode()}
@@ -678,7 +693,7 @@ def test_bytes_written_for_an_alarm_are_within_their_budget(tmp_path: Path) -> N
 
 
 def test_an_outbox_at_its_limits_opens_and_loads_in_good_time(tmp_path: Path) -> None:
-    one = Database(tmp_path / "outbox.db")
+    one = Database(tmp_path / "outbox.db", "gw-1")
     one.write([event(n, TROUBLE, f"t-{n % 50}") for n in range(10_000)], {}, [], 0)
     one.write([event(n, TROUBLE, f"t-{n % 50}") for n in range(10_000, 20_000)], {}, [Interval(7, 0, 9_999)], 0)
     one.close()
