@@ -105,9 +105,9 @@ class Centre:
             threading.Thread(target=stop.set, daemon=True).start()
 
         def on_crash(crash: Any) -> None:
-            sys.__excepthook__(crash.exc_type, crash.exc_value, crash.exc_traceback)
             self._code = 1
             stop.set()
+            sys.__excepthook__(crash.exc_type, crash.exc_value, crash.exc_traceback)  # last: a log's reader may hang
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)

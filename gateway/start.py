@@ -164,8 +164,8 @@ def _catch(inbox: queue.Queue[object]) -> None:
         threading.Thread(target=inbox.put, args=(stop,), daemon=True).start()
 
     def on_crash(crash: Any) -> None:
-        sys.__excepthook__(crash.exc_type, crash.exc_value, crash.exc_traceback)
         inbox.put(Stop(1, f"thread {crash.thread.name if crash.thread else '?'} died: {crash.exc_value!r}"))
+        sys.__excepthook__(crash.exc_type, crash.exc_value, crash.exc_traceback)  # last: a log's reader may hang
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

@@ -25,6 +25,7 @@ from protocol.words import RAISED
 READ_BYTES_MAX: Final = 4096  # one read; a tty's own buffer holds as much
 REOPEN_S: Final = 1.0  # an unplugged adapter is looked for this often
 WRITE_TIMEOUT_S: Final = 1.0  # a port that takes no bytes for this long is opened anew
+STOP_S_MAX: Final = 3.0  # how long `stop` waits for the thread, which may hang in a driver or before a full inbox
 HEARTBEAT_S: Final = 60  # of a terminal, unless one is to be missed sooner
 ACKNOWLEDGEMENTS_MAX: Final = 1024  # waiting for the thread; a terminal repeats what was not acknowledged
 
@@ -81,9 +82,10 @@ class NativeBridge:
     def stop(self) -> None:
         self._stopping.set()
         self._wake()
-        self._thread.join()
-        self._wake_in.close()
-        self._wake_out.close()
+        self._thread.join(STOP_S_MAX)
+        if not self._thread.is_alive():
+            self._wake_in.close()
+            self._wake_out.close()
 
     def acknowledge(self, terminal: str, source: Source) -> None:
         """Tell the terminal that its event is safe. Callable from any thread; never blocks."""

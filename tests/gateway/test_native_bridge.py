@@ -6,6 +6,7 @@ import errno
 import os
 import queue
 import termios
+import threading
 import time
 import tty
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bridges import native
 from gateway.bridges.native import BridgeState, NativeBridge, heartbeat_s
 from gateway.config import BridgeConfig, TerminalConfig
 from gateway.home.messages import Alive, Doubt, Reading
@@ -204,3 +206,17 @@ def test_a_port_pulled_out_at_the_moment_of_opening_is_looked_for_again(line, mo
     line.plug()
     assert line.next(BridgeState).up
     assert line.bridge.counters["port_lost"] >= 2
+
+
+def test_stopping_does_not_wait_for_a_thread_that_hangs(line, monkeypatch):
+    monkeypatch.setattr(native, "STOP_S_MAX", 0.1)
+    release = threading.Event()
+    monkeypatch.setattr(line.bridge, "_put", lambda message: release.wait(10))
+    line.ends[0].offer(SMOKE, RAISED, 1, mono_ms())
+    for _ in range(100):
+        line.turn()
+    began_s = time.monotonic()
+    line.bridge.stop()
+    assert time.monotonic() - began_s < 2
+    release.set()
+    monkeypatch.undo()  # the fixture stops it once more, now that it can
