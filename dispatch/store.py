@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dispatch.schema import STEPS
 from protocol.record import Event, EventId, Interval, Sent
-from protocol.words import UNVERIFIED, Told
+from protocol.words import RAISED, UNVERIFIED, UPDATED, Told
 
 BUSY_S: Final = 2.0  # at opening, for a centre before this one that is about to end
 WAL_BYTES_MAX: Final = 16 * 2**20  # what the log is cut back to after a burst
@@ -161,13 +161,18 @@ class Store:
         self.run("INSERT OR REPLACE INTO intervals VALUES (?, ?, ?, ?)", gateway, event.epoch, first, last)
 
     def same_source(self, event: Event) -> EventId | None:
-        """The stored event that came of the same event of the terminal; None also where either is in doubt."""
+        """The stored event that came of the same event of the terminal; None also where either is in doubt.
+
+        Raised or updated is the same to the terminal: a gateway that lost its memory in between calls a second press
+        of a button a first one.
+        """
         if event.source is None or UNVERIFIED in event.flags:
             return None
+        phases = (RAISED, UPDATED) if event.phase in (RAISED, UPDATED) else (event.phase, event.phase)
         row = self.row(
             "SELECT epoch, sequence FROM events WHERE gateway = ? AND terminal = ? AND source_boot = ?"
-            " AND source_number = ? AND phase = ? AND kind = ? AND unverified = 0",
-            *(event.gateway, event.terminal, *event.source, event.phase, event.kind),
+            " AND source_number = ? AND phase IN (?, ?) AND kind = ? AND unverified = 0",
+            *(event.gateway, event.terminal, *event.source, *phases, event.kind),
         )
         return EventId(*row) if row else None
 

@@ -197,6 +197,20 @@ def test_what_names_the_second_id_as_its_alarm_finds_the_incident(centre: Centre
     assert [one["event_id"] for one in incident["events"]] == ["gw-1/1-8", "gw-1/2-2"]
 
 
+@pytest.mark.parametrize("phases", [("updated", "raised"), ("raised", "updated")])
+def test_a_press_told_again_by_a_gateway_that_lost_its_memory_is_no_other(
+    centre: Centre, phases: tuple[str, str]
+) -> None:
+    """It knew of an earlier press when it told this one first, or it learns of one only afterwards."""
+    first, second = phases
+    centre.receive(message(event(7, alarm=7, source=Source(99, 3))))
+    centre.receive(message(event(8, first, alarm=7, source=Source(99, 4))))
+    centre.receive(message(event(1, second, epoch=2, source=Source(99, 4))))
+    assert centre.events() == ["gw-1/1-7", "gw-1/1-8"]
+    centre.receive(message(event(2, "restored", alarm=1, epoch=2, source=Source(99, 5))))
+    assert [one["phase"] for one in centre.desk.incidents(NOW)] == ["restored"]
+
+
 def test_raised_and_restored_of_one_terminal_event_number_are_two_events(centre: Centre) -> None:
     centre.receive(message(event(1, source=Source(9, 1))), message(event(2, "restored", 1, source=Source(9, 1))))
     assert len(centre.events()) == 2
