@@ -32,6 +32,7 @@ class StatusServer:
         self._failed = failed
         self._why = ""
         self._socket: socket.socket | None = None
+        self._inode = 0
         self._tried = threading.Event()
         self._closing = threading.Event()
 
@@ -46,7 +47,8 @@ class StatusServer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closing it would not
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                if os.stat(self._path).st_ino == self._inode:  # and not another agent's, started since
+                    self._path.unlink()
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -65,6 +67,7 @@ class StatusServer:
             self._path.unlink()
         listening.bind(str(self._path))
         os.chmod(self._path, 0o660)
+        self._inode = os.stat(self._path).st_ino
         listening.listen(4)
         self._socket = listening
         self._why = ""

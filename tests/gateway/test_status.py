@@ -67,6 +67,14 @@ def test_a_socket_left_by_a_killed_agent_is_replaced(tmp_path):
     second.close()
 
 
+def test_an_agent_that_ends_leaves_the_socket_of_another(server, tmp_path):
+    second = status.StatusServer(tmp_path / "s.sock", lambda: {"gateway": "gw-2"}, unheard)
+    second.start()
+    server.close()
+    assert status.ask(tmp_path / "s.sock") == {"gateway": "gw-2"}
+    second.close()
+
+
 def test_a_folder_that_cannot_be_written_is_said_once_and_used_when_it_can(tmp_path, monkeypatch):
     monkeypatch.setattr(status, "RETRY_S", 0.01)
     (tmp_path / "data").write_text("a file where the folder should be")
