@@ -172,7 +172,10 @@ class Agent:
         return []
 
     def _on_downlink(self, message: Downlink, now: Now) -> list[Effect]:
-        if message.tail != topic.RECEIPT or (opened := self._delivery.receipt(message.payload, now)) is None:
+        if (
+            message.tail != topic.RECEIPT
+            or (opened := self._delivery.receipt(message.name, message.payload, now)) is None
+        ):
             return []
         receipt, asked_ms = opened
         if asked_ms is not None:
@@ -267,7 +270,12 @@ class Agent:
                 "bytes": self._outbox.size_bytes(),
             },
             "uplinks": [
-                {"name": name, "up": up, "detail": self._delivery.details[name]}
+                {
+                    "name": name,
+                    "up": up,
+                    "detail": self._delivery.details[name],
+                    "receipt_s": self._delivery.receipt_s(name, now),
+                }
                 for name, up in self._delivery.up.items()
             ],
             "bridges": [

@@ -50,7 +50,7 @@ class Delivery:
         self._journal = journal
         self._heartbeat = int.from_bytes(os.urandom(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
-        self._receipt_ms: int | None = None
+        self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 
     def add(self, events: Sequence[Event]) -> None:
         """These happened just now."""
@@ -105,8 +105,9 @@ class Delivery:
             self._sendings[name].lost()
         self._journal.note("uplink", name=name, up=up, detail=detail)
 
-    def receipt(self, payload: bytes, now: Now) -> tuple[Receipt, int | None] | None:
-        """The receipt in `payload`, with the mono ms at which the heartbeat it answers was sent (None: answers none).
+    def receipt(self, uplink: str, payload: bytes, now: Now) -> tuple[Receipt, int | None] | None:
+        """The receipt in `payload`, which came over `uplink`, with the mono ms at which the heartbeat that it answers
+        was sent (None: answers none).
 
         Anything that the centre did not sign for this gateway is counted and dropped."""
         try:
@@ -118,7 +119,7 @@ class Delivery:
         if not isinstance(receipt, Receipt) or receipt.gateway != self._gateway:
             self.counters["receipt_refused_foreign"] += 1
             return None
-        self._receipt_ms = now.mono_ms
+        self._receipts_ms[uplink] = now.mono_ms
         asked_ms = self._heartbeats_ms.pop(receipt.echo, None) if receipt.echo is not None else None
         return receipt, asked_ms
 
@@ -129,10 +130,14 @@ class Delivery:
 
     def path_lost(self, started_ms: int, now: Now) -> bool | None:
         """Whether the path to the centre counts as lost: no receipt for PATH_LOST_MS. None: none came as yet."""
-        silent_ms = now.mono_ms - (started_ms if self._receipt_ms is None else self._receipt_ms)
-        if silent_ms >= PATH_LOST_MS:
+        if now.mono_ms - max(self._receipts_ms.values(), default=started_ms) >= PATH_LOST_MS:
             return True
-        return None if self._receipt_ms is None else False
+        return False if self._receipts_ms else None
+
+    def receipt_s(self, uplink: str, now: Now) -> int | None:
+        """Seconds since the last receipt came over `uplink`; None: none did."""
+        receipt_ms = self._receipts_ms.get(uplink)
+        return None if receipt_ms is None else (now.mono_ms - receipt_ms) // 1000
 
     def unsettled(self) -> int:
         return max((sending.waiting() for sending in self._sendings.values()), default=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -27,7 +29,7 @@ from gateway.outbox import Loaded, Outbox
 from gateway.status import StatusServer
 from gateway.uplinks.mqtt import MqttUplink
 from protocol.envelope import CENTRE_KID
-from protocol.words import Told
+from protocol.words import Told, Unavailable
 
 INBOX_MAX: Final = 10_000  # messages; a full inbox makes bridges wait, and their terminals repeat
 LOAD_S_MAX: Final = 2.0  # a disk that hangs at the start must not hold up the first alarm for longer
@@ -40,6 +42,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     Raises Told for a configuration, key or clock rate that cannot be used.
     """
     config = _configured(path, clock_rate)
+    alone = _alone(config.data)
     clock = Clock(clock_rate, config.clock_anchor_ms)
     signing, warning = identity.load_signing_key(config.identity, config.gateway.encode())
     centre = identity.load_verifying_key(config.centre, CENTRE_KID)
@@ -86,7 +89,23 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     outbox.stop(STOP_S_MAX)
     status.close()
     journal.close()
+    alone.close()
     return code
+
+
+def _alone(data: Path) -> socket.socket:
+    """Holds the data folder for this process, as long as it lives and is not closed; raises Unavailable where another
+    agent has it. A name of the kernel's, not a file: a disk that hangs must not hold up the start."""
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(b"\0sixkit/" + hashlib.sha256(os.fsencode(os.path.realpath(data))).digest())
+    except OSError as error:
+        held.close()
+        raise Unavailable(
+            f"an agent is running already on {data}; ask it with `sixkit status`",
+            f"{data} 上已有网关程序在运行；可用 `sixkit status` 查询",
+        ) from error
+    return held
 
 
 def _configured(path: Path, clock_rate: int) -> Config:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,8 @@ class StatusServer:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
-        listening.bind(str(self._path))
+        with _address(self._path) as address:
+            listening.bind(address)
         os.chmod(self._path, 0o660)
         self._inode = os.stat(self._path).st_ino
         listening.listen(4)
@@ -86,13 +87,24 @@ class StatusServer:
             self._failed(why)
 
 
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """What to bind or connect to for `path`: a Unix socket's address holds 107 bytes, so by way of the open folder."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def ask(path: Path) -> dict[str, Any]:
     """The status of the agent whose socket is at `path`. Raises Unavailable where none answers."""
     answer = bytearray()
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(ANSWER_S_MAX)
-            client.connect(str(path))
+            with _address(path) as address:
+                client.connect(address)
             while len(answer) < STATUS_BYTES_MAX and (more := client.recv(65536)):
                 answer += more
         status: dict[str, Any] = json.loads(answer)

@@ -32,9 +32,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def well(found: dict[str, Any]) -> bool:
-    """Whether nothing in this status wants a look: a path to a centre, no alarm or trouble standing, the clock set."""
+    """Whether nothing in this status wants a look: a centre that answers, every terminal heard, no alarm or trouble
+    standing, the clock set."""
     return (
-        any(uplink["up"] for uplink in found["uplinks"])
+        any(_answered(uplink) for uplink in found["uplinks"])
+        and all(terminal["last_seen_s"] is not None for terminal in found["terminals"])
         and all(bridge["up"] for bridge in found["bridges"])
         and not found["alarms"]
         and found["clock"]["quality"] != "unset"
@@ -56,7 +58,7 @@ def shown(found: dict[str, Any]) -> list[str]:
         ),
     ]
     for uplink in found["uplinks"]:
-        lines.append(say("uplink   ", "上行  ") + f"{_mark(uplink['up'])} {uplink['name']} {uplink['detail']}")
+        lines.append(say("uplink   ", "上行  ") + f"{_mark(_answered(uplink))} {uplink['name']} {_uplink(uplink)}")
     for bridge in found["bridges"]:
         lines.append(say("bridge   ", "接入  ") + f"{_mark(bridge['up'])} {bridge['id']} {bridge['port']}")
     lines += [_terminal(terminal) for terminal in found["terminals"]]
@@ -66,13 +68,25 @@ def shown(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _answered(uplink: dict[str, Any]) -> bool:
+    return bool(uplink["up"]) and uplink["receipt_s"] is not None
+
+
+def _uplink(uplink: dict[str, Any]) -> str:
+    seconds = uplink["receipt_s"]
+    if seconds is None:
+        return f"{uplink['detail']}  " + say("no receipt from the centre yet", "尚未收到中心回执")
+    return f"{uplink['detail']}  " + say(f"the centre's last receipt {seconds} s ago", f"{seconds} 秒前收到中心回执")
+
+
 def _terminal(terminal: dict[str, Any]) -> str:
     troubles = [_kind(kind) for kind in terminal["troubles"]]
     seen = terminal["last_seen_s"]
-    heard = say("never heard", "从未收到") if seen is None else say(f"heard {seen} s ago", f"{seen} 秒前")
+    heard = say("not heard yet", "尚未收到") if seen is None else say(f"heard {seen} s ago", f"{seen} 秒前")
+    mark = _mark(not troubles and seen is not None)
     return (
         say("terminal ", "终端  ")
-        + f"{_mark(not troubles)} {terminal['id']:<14} {terminal['room']:<10} {terminal['state']:<8} {heard}  "
+        + f"{mark} {terminal['id']:<14} {terminal['room']:<10} {terminal['state']:<8} {heard}  "
         + ", ".join(troubles)
     ).rstrip()
 

@@ -112,7 +112,7 @@ def test_a_receipt_settles_what_it_covers_and_nothing_else(made):
     delivery.add(events)
     first, second, third = (one.id for one in events)
     receipt, asked_ms = delivery.receipt(
-        sealed(Receipt("gw-1", (Interval(5, first.sequence, second.sequence),), 1)), at(0)
+        "mqtt-1", sealed(Receipt("gw-1", (Interval(5, first.sequence, second.sequence),), 1)), at(0)
     )
     assert asked_ms is None
     assert delivery.settle(receipt) == [first, second]
@@ -133,7 +133,7 @@ def test_a_receipt_settles_what_it_covers_and_nothing_else(made):
 )
 def test_what_the_centre_did_not_sign_for_this_gateway_settles_nothing(made, payload, reason):
     delivery, _ = made
-    assert delivery.receipt(payload, at(0)) is None
+    assert delivery.receipt("mqtt-1", payload, at(0)) is None
     assert delivery.counters[reason] == 1
 
 
@@ -141,7 +141,7 @@ def test_what_the_centre_did_not_sign_for_this_gateway_settles_nothing(made, pay
 def test_any_bytes_from_the_centre_are_a_receipt_or_a_count(data):
     journal = Journal(True, lambda: Now(0, 0), io.StringIO())
     delivery = Delivery("gw-1", BOOT, {}, GATEWAY, CENTRE.verifying(), journal)
-    assert delivery.receipt(data, at(0)) is None
+    assert delivery.receipt("mqtt-1", data, at(0)) is None
     assert sum(delivery.counters.values()) == 1
     journal.close()
 
@@ -152,15 +152,17 @@ def test_only_the_answer_to_a_heartbeat_of_now_tells_when_it_was_asked(made):
     delivery.beat(at(100), "0", 1, 2, 0)
     (beat,) = wire.records()
     answer = sealed(Receipt("gw-1", (), 5, echo=beat.number))
-    assert delivery.receipt(answer, at(150))[1] == 100
-    assert delivery.receipt(answer, at(9000))[1] is None  # replayed: tells no time
-    assert delivery.receipt(sealed(Receipt("gw-1", (), 5, echo=beat.number + 1)), at(150))[1] is None
+    assert delivery.receipt("mqtt-1", answer, at(150))[1] == 100
+    assert delivery.receipt("mqtt-1", answer, at(9000))[1] is None  # replayed: tells no time
+    assert delivery.receipt("mqtt-1", sealed(Receipt("gw-1", (), 5, echo=beat.number + 1)), at(150))[1] is None
 
 
 def test_the_path_counts_as_lost_a_while_after_the_last_receipt(made):
     delivery, _ = made
     assert delivery.path_lost(500, at(501)) is None
+    assert delivery.receipt_s("mqtt-1", at(501)) is None
     assert delivery.path_lost(500, at(500 + PATH_LOST_MS)) is True
-    delivery.receipt(sealed(Receipt("gw-1", (), 1)), at(200_000))
+    delivery.receipt("mqtt-1", sealed(Receipt("gw-1", (), 1)), at(200_000))
     assert delivery.path_lost(500, at(200_001)) is False
+    assert delivery.receipt_s("mqtt-1", at(203_000)) == 3
     assert delivery.path_lost(500, at(200_000 + PATH_LOST_MS)) is True

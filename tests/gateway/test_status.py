@@ -90,3 +90,11 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_used_when_it_can(tmp_p
         time.sleep(0.01)
     assert status.ask(tmp_path / "data" / "s.sock") == {"gateway": "gw-1"}
     server.close()
+
+
+def test_a_path_longer_than_a_socket_address_will_do(tmp_path):
+    path = tmp_path / ("a" * 100) / ("b" * 100) / "s.sock"
+    server = status.StatusServer(path, lambda: {"gateway": "gw-1"}, pytest.fail)
+    server.start()
+    assert status.ask(path) == {"gateway": "gw-1"}
+    server.close()

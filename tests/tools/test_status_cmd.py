@@ -17,12 +17,17 @@ def status(**changed: Any) -> dict[str, Any]:
         "uptime_s": 60,
         "clock": {"wall_ms": 1_800_000_000_000, "quality": "synchronised"},
         "outbox": {"unsettled": 0, "oldest_s": 0, "bytes": 1},
-        "uplinks": [{"name": "mqtt-1", "up": True, "detail": ""}],
+        "uplinks": [{"name": "mqtt-1", "up": True, "detail": "", "receipt_s": 3}],
         "bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": True}],
-        "terminals": [],
+        "terminals": [terminal(last_seen_s=7)],
         "alarms": [],
         **changed,
     }
+
+
+def terminal(last_seen_s: int | None) -> dict[str, Any]:
+    row = {"id": "smoke-1", "room": "kitchen", "state": "normal", "troubles": []}
+    return {**row, "last_seen_s": last_seen_s}
 
 
 def trouble(kind: str) -> dict[str, Any]:
@@ -36,7 +41,9 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"uplinks": [{"name": "mqtt-1", "up": False, "detail": "no answer"}]},
+        {"uplinks": [{"name": "mqtt-1", "up": False, "detail": "no answer", "receipt_s": 3}]},
+        {"uplinks": [{"name": "mqtt-1", "up": True, "detail": "", "receipt_s": None}]},  # a broker, but no centre
+        {"terminals": [terminal(last_seen_s=None)]},  # wired wrongly, perhaps
         {"bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": False}]},
         {"clock": {"wall_ms": 0, "quality": "unset"}},
         {"alarms": [trouble("storage_fault")]},
