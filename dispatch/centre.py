@@ -72,6 +72,7 @@ class Centre:
         self._catch(stop)
         self._core.start()
         self._web.start()
+        self._journal.note("board", http=self._web.url)
         self._broker.start()
         stop.wait()
         self._journal.note("stopping")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dispatch.schema import STEPS
 from protocol.record import Event, EventId, Interval, Sent
-from protocol.words import RAISED, UNVERIFIED, UPDATED, Told
+from protocol.words import RAISED, UNVERIFIED, UPDATED, Unavailable
 
 BUSY_S: Final = 2.0  # at opening, for a centre before this one that is about to end
 WAL_BYTES_MAX: Final = 16 * 2**20  # what the log is cut back to after a burst
@@ -29,7 +29,7 @@ class Store:
     """The open database. One thread at a time may use it; no other process can while it is open."""
 
     def __init__(self, path: Path):
-        """Open `path` or begin it. A damaged one is kept aside and a new one begun; raises Told where neither works."""
+        """Open `path` or begin it. A damaged one is kept aside and a new one begun; raises Unavailable where neither works."""
         self.path = path
         self.kept_aside: list[Path] = []  # databases put aside since this was last emptied
         self.unwritten: Counter[str] = Counter()  # counts that go along with the next commit
@@ -37,7 +37,7 @@ class Store:
         try:
             self._connection()
         except StoreError as error:
-            raise Told(
+            raise Unavailable(
                 f"the centre's database {path} cannot be used: {error}. Is another centre running on it, "
                 "is the disk full, may this user write there?",
                 f"无法使用中心数据库 {path}：{error}。是否有另一个中心正在使用它？磁盘是否已满？当前用户是否有写权限？",

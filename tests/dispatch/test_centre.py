@@ -231,7 +231,8 @@ def test_a_broker_that_we_do_not_trust_gets_nothing(site: Site, tmp_path: Path) 
         (site.folder / "centre" / "mistaken.toml").write_text(mistaken.replace("data/centre.db", "data/other.db"))
         with started(site, "mistaken.toml") as process:
             assert process.stdout
-            said = json.loads(process.stdout.readline())
+            board, said = (json.loads(process.stdout.readline()) for _ in range(2))
+        assert board["what"] == "board"
         assert (said["what"], said["state"]) == ("broker", "down")
         assert "certificate verify failed" in said["detail"]
 
@@ -246,6 +247,6 @@ def test_a_faster_clock_needs_a_configuration_that_says_simulation(made: Site) -
 def test_a_second_centre_on_the_same_database_is_told(site: Site) -> None:
     with started(site, "dispatch.toml") as process:
         said, _ = process.communicate(timeout=WAIT_S_MAX)
-    assert process.returncode == 2
+    assert process.returncode == 3
     assert "centre.db" in said
     assert site.centre("/api/incidents") == []
