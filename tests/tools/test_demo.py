@@ -58,7 +58,7 @@ def test_nothing_was_lost_or_doubled_and_what_was_forged_was_refused(evening):
     assert out["raised"] == out["receipted"] == len(rows) == 5
     assert (out["lost"], out["duplicates"], out["errors"]) == (0, 0, 0)
     assert out["forged_refused"] == counters["forged_refused"] == 3
-    assert out["repeats_absorbed"] == counters["repeats_absorbed"]
+    assert out["repeats_absorbed"] == counters.get("repeats_absorbed", 0)  # not there until there is one
     assert out["link_replays_refused"] > 0
     assert {(row["kind"], row["phase"]) for row in rows} >= {
         ("button", "raised"),
