@@ -29,7 +29,7 @@ class Store:
     """The open database. One thread at a time may use it; no other process can while it is open."""
 
     def __init__(self, path: Path):
-        """Open `path` or begin it. A damaged one is kept aside and a new one begun; raises Unavailable where neither works."""
+        """Open `path` or begin it; a damaged one is kept aside. Raises Unavailable where neither works."""
         self.path = path
         self.kept_aside: list[Path] = []  # databases put aside since this was last emptied
         self.unwritten: Counter[str] = Counter()  # counts that go along with the next commit
