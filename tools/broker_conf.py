@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
@@ -130,8 +131,18 @@ topic write sixkit/1/+/down/+
 """
 
 
+def _listens_on(host: str) -> str:
+    """The address to listen on for a broker that others know as `host`: an address or localhost is meant as it is; a
+    name may be a router's, so it is all addresses of this machine (who may do what is settled by certificates)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host if host == "localhost" else "0.0.0.0"
+    return host
+
+
 def nats_conf(host: str, port: int) -> str:
-    """nats.conf: MQTT over TLS at `host` and `port`, every message synced."""
+    """nats.conf: MQTT over TLS for those who know this machine as `host`, at `port`; every message synced."""
     return _NATS.format(
         permissions=PERMISSIONS_FILE,
         pid=PID_FILE,
@@ -139,7 +150,7 @@ def nats_conf(host: str, port: int) -> str:
         connections=CONNECTIONS_MAX,
         store=STORE_GB_MAX,
         memory=STORE_MEMORY_MB_MAX,
-        host=f'"{host}"',
+        host=f'"{_listens_on(host)}"',
         port=port,
     )
 
@@ -155,7 +166,9 @@ def nats_users(gateways: Iterable[str]) -> str:
 def mosquitto_conf(host: str, port: int, user: str | None) -> str:
     """mosquitto.conf; `user` is who it becomes when root starts it, so that it can read this folder."""
     line = f"\n# Who it becomes when root starts it: the owner of this folder.\nuser {user}\n" if user else ""
-    return _MOSQUITTO.format(host=host, port=port, user=line, payload=PAYLOAD_BYTES_MAX, connections=CONNECTIONS_MAX)
+    return _MOSQUITTO.format(
+        host=_listens_on(host), port=port, user=line, payload=PAYLOAD_BYTES_MAX, connections=CONNECTIONS_MAX
+    )
 
 
 def mosquitto_acl() -> str:

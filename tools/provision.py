@@ -102,6 +102,7 @@ def _as_json(site: Site) -> dict[str, object]:
         "made": site.made,
         "terminals": [{"id": t.id, "kind": t.kind, "room": t.room, "address": t.address} for t in site.terminals],
         "added": site.added,
+        "kept": site.kept,
         "next": next_commands(site),
     }
 
@@ -110,6 +111,9 @@ def _as_text(site: Site) -> str:
     lines = [say(f"Site {site.folder}, broker {site.broker}", f"站点 {site.folder}，消息服务器 {site.broker}")]
     lines += [say("Made:", "已生成：") if site.made else say("Everything was there already.", "全部已存在，无需生成。")]
     lines += [f"  {name}" for name in site.made]
+    lines += [
+        say(f"Kept as it was, edit it by hand: {kept}", f"保持原样，如需更改请手工编辑：{kept}") for kept in site.kept
+    ]
     lines += [say(f"Terminals of {site.gateway}:", f"{site.gateway} 的终端：")]
     lines += [_terminal_line(site, index) for index in range(len(site.terminals))] or [
         say("  none yet; add one with --terminal smoke:kitchen", "  尚无；用 --terminal smoke:厨房 添加")

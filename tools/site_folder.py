@@ -48,6 +48,7 @@ class Site:
     made: list[str] = field(default_factory=list)
     terminals: list[Terminal] = field(default_factory=list)
     added: list[str] = field(default_factory=list)  # ids of the terminals that are new
+    kept: list[str] = field(default_factory=list)  # what was there otherwise than wished for, as "file: key = value"
     broker_changed: bool = False  # a broker that runs must read its permissions again
 
 
@@ -117,7 +118,18 @@ class _Maker:
         site.terminals, site.added = self._gateway(wish, authority, brokers, simulation, language)
         self._enrol(wish)
         site.broker_changed = self._permit()
+        site.kept = list(self._kept(wish))
         return site
+
+    def _kept(self, wish: Wish) -> Iterator[str]:
+        """What was there before and is otherwise than wished for: said, since it is for its owner to change."""
+        name = f"gateways/{wish.gateway}/gateway.toml"
+        ports = [row.get("port") for row in self._files.toml(name).get("bridge", [])]
+        if wish.port != PORT_DEFAULT and wish.port not in ports:
+            yield f"{name}: port = {', '.join(map(repr, ports))}"
+        home = self._files.toml("centre/gateways.toml").get("gateway", {}).get(wish.gateway, {}).get("home", "")
+        if wish.home and wish.home != home:
+            yield f"centre/gateways.toml: home = {home!r}"
 
     def _centre(self, broker: str, simulation: bool) -> bytes:
         """Makes what the centre has; the authority's private key."""

@@ -339,3 +339,22 @@ def test_two_at_once_make_one_site(tmp_path: Path) -> None:
 def test_help_does_not_load_the_cryptography(tmp_path: Path) -> None:
     code = "import sys; from sixkit_tools import provision; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("broker", "listens_on"),
+    [("localhost:8883", "localhost"), ("10.0.0.7:8883", "10.0.0.7"), ("centre.example:8883", "0.0.0.0")],
+)
+def test_the_broker_listens_on_an_address_as_given_and_for_a_name_on_all(
+    tmp_path: Path, broker: str, listens_on: str
+) -> None:
+    make_site(tmp_path, broker=broker)
+    assert f'host: "{listens_on}"' in (tmp_path / "broker/nats.conf").read_text("utf-8")
+    assert f"listener 8883 {listens_on}" in (tmp_path / "broker/mosquitto.conf").read_text("utf-8")
+
+
+def test_what_was_there_otherwise_than_wished_for_is_kept_and_said(tmp_path: Path) -> None:
+    assert make_site(tmp_path, port="/dev/ttyS9", home="Lane 3").kept == []
+    assert make_site(tmp_path).kept == []
+    kept = make_site(tmp_path, port="/dev/ttyS1", home="Lane 4").kept
+    assert kept == ["gateways/gw-1/gateway.toml: port = '/dev/ttyS9'", "centre/gateways.toml: home = 'Lane 3'"]
