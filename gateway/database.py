@@ -138,6 +138,13 @@ class Database:
                 raise Damaged("a key that is not one")
             yield Key(row[0], EventId(row[1], row[2]), row[3], row[4])
 
+    def last_epoch(self) -> int:
+        """The highest epoch of the events that wait for a receipt; 0 where none does."""
+        (epoch,) = self._connection.execute(
+            "SELECT max(epoch) FROM event INDEXED BY unsettled WHERE settled = 0"
+        ).fetchone()
+        return epoch if isinstance(epoch, int) else 0
+
     def read(self, keys: Sequence[Key]) -> tuple[list[Event], list[Key]]:
         """The events of `keys` in that order, and the keys of rows that do not decode or are not what they should."""
         events, damaged = [], []

@@ -49,6 +49,14 @@ def raise_epoch(folder: Path, timeout_ms: int = EPOCH_TIMEOUT_MS) -> tuple[int, 
     return _UNSTORED_MIN + secrets.randbelow(_UNSTORED_MAX - _UNSTORED_MIN + 1), True
 
 
+def epoch_above(epoch: int, waiting: int) -> int:
+    """`epoch`, or one above `waiting`, the highest of the events that still wait for their receipt: what happens now
+    must not be sent before what happened in a start that could not write the disk, or before an older copy of the
+    epoch's file was put back. At random too, so that none is used twice."""
+    above = waiting + 1 + secrets.randbelow(_FIRST_MIN)
+    return epoch if epoch > waiting or above > _UNSTORED_MAX else above
+
+
 def _raise_stored(folder: Path, answer: queue.SimpleQueue[int | None]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

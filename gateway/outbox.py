@@ -57,6 +57,7 @@ class Loaded:
     rows: tuple[Event, ...]
     state: Mapping[str, bytes]
     more: Mapping[str, EventId]  # terminals of which more events wait here, and the first of each
+    last_epoch: int = 0  # the highest of all that wait, for a start to number its own events above
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,7 @@ class Outbox:
 
     def _loaded(self, limit: int, held: frozenset[EventId]) -> Loaded:
         state = {} if self._database is None else self._database.state()
+        last_epoch = 0 if self._database is None else self._database.last_epoch()
         with self._wake:
             events, newer = dict(self._waiting.events), dict(self._waiting.state)
         unwritten = sorted(map(key_of, events.values()), key=_id_of)
@@ -281,6 +283,7 @@ class Outbox:
             tuple(events[key.id] for key in order if key.id in events),
             {name: value for name, value in {**state, **newer}.items() if value is not None},
             more,
+            last_epoch,
         )
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:

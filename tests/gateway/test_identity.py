@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import identity
-from gateway.identity import boot_id, load_signing_key, load_verifying_key, raise_epoch
+from gateway.identity import boot_id, epoch_above, load_signing_key, load_verifying_key, raise_epoch
 from protocol.record import INT_MAX
 from protocol.words import Told
 from sim import shim
@@ -227,3 +227,11 @@ def test_raising_the_epoch_is_quick(tmp_path: Path) -> None:
     began = time.monotonic()
     raise_epoch(tmp_path)
     assert time.monotonic() - began < 0.5
+
+
+def test_an_epoch_is_above_all_that_still_waits() -> None:
+    assert epoch_above(2**40 + 9, 0) == epoch_above(2**40 + 9, 2**40 + 8) == 2**40 + 9
+    above = {epoch_above(2**40 + 9, 2**62 + 5) for _ in range(30)}
+    assert len(above) == 30
+    assert all(2**62 + 5 < epoch < 2**63 for epoch in above)
+    assert epoch_above(2**40 + 9, 2**63 - 1) == 2**40 + 9  # no room above: the alarm counts for more than the order

@@ -231,6 +231,15 @@ def test_life_comes_before_property_before_trouble(bench: Bench) -> None:
     assert [one.id.sequence for one in bench.loaded().rows] == [4, 3, 2, 1]
 
 
+def test_the_highest_epoch_that_waits_is_told(bench: Bench, open_bench: Callable[[], Bench]) -> None:
+    bench.commit(event(1, epoch=2**62), *(event(n, epoch=7) for n in range(5)))
+    after = again(bench, open_bench)
+    assert after.loaded(2).last_epoch == 2**62
+    after.outbox.settle([Interval(2**62, 1, 1)])
+    after.commit(event(1, epoch=8))
+    assert after.loaded(2).last_epoch == 8
+
+
 def test_among_equals_terminals_take_turns(bench: Bench) -> None:
     bench.commit(*(event(n, LIFE, "wild") for n in range(1, 9)), event(9, LIFE, "button"), event(10, LIFE, "button"))
     assert [one.id.sequence for one in bench.loaded(5).rows] == [1, 9, 2, 10, 3]
