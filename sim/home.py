@@ -95,6 +95,11 @@ class Home:
         with self._lock:
             return sum(terminal.pending() for terminal in self.terminals.values())
 
+    def resting(self) -> bool:
+        """Whether every press that was asked for is over."""
+        with self._lock:
+            return all(terminal.resting() for terminal in self.terminals.values())
+
     def online(self) -> bool:
         """Whether every terminal that is alive has a session."""
         with self._lock:

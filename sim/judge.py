@@ -20,6 +20,10 @@ _COLUMNS: Final = (
 )
 
 
+# Terminal, its boot, its number for the event, kind, and whether it ends the alarm.
+_Key = tuple[str, int | None, int | None, str, bool]
+
+
 class Row(NamedTuple):
     """One event as the centre committed it."""
 
@@ -112,25 +116,30 @@ def matches(event: Mapping[str, Any], like: Mapping[str, str | tuple[str, ...]])
 
 def invariants(outcome: Outcome) -> Iterator[Told]:
     """What must hold whatever happened: nothing lost, doubled, out of order, or out of nowhere."""
-    # Of the phase only whether it ends the alarm: a second press during a call becomes its update.
-    stored = Counter(
-        (row.terminal, row.source_boot, row.source_number, row.kind, row.phase == RESTORED)
-        for row in _held(outcome.rows)
-    )
-    for promise in outcome.promises:
-        key = (promise.terminal, promise.boot, promise.number, promise.kind, promise.phase == RESTORED)
-        times = stored.pop(key, 0)
+    times, foreign = counted(outcome)
+    for promise, count in zip(outcome.promises, times, strict=True):
         safe = promise.acknowledged_ms is not None
         owed = safe or (not promise.gone and promise.terminal not in outcome.dead)
-        if times > 1 or (owed and times == 0):
-            yield _not_once(promise, times, safe)
-    for terminal, boot, number, kind, restored in stored:
+        if count > 1 or (owed and count == 0):
+            yield _not_once(promise, count, safe)
+    for terminal, boot, number, kind, restored in foreign:
         what = f"{kind}{' restored' if restored else ''} ({boot}, {number})"
         yield Told(
             f"{terminal}: {what} is at the centre, but the terminal never sent it",
             f"{terminal}：中心有 {what}，但该终端从未发送",
         )
     yield from _disorder(outcome.rows)
+
+
+def counted(outcome: Outcome) -> tuple[list[int], list[_Key]]:
+    """How many times each of the promises is at the centre, and what is there that nobody promised."""
+    # Of the phase only whether it ends the alarm: a second press during a call becomes its update.
+    stored = Counter(
+        (row.terminal, row.source_boot, row.source_number, row.kind, row.phase == RESTORED)
+        for row in _held(outcome.rows)
+    )
+    times = [stored.pop((p.terminal, p.boot, p.number, p.kind, p.phase == RESTORED), 0) for p in outcome.promises]
+    return times, list(stored)
 
 
 def _held(rows: Sequence[Row]) -> list[Row]:

@@ -105,6 +105,11 @@ class Site:
             return
         {"broker": self._start_broker, "centre": self._start_centre, "agent": self._start_agent}[name]()
 
+    def launch_agent(self) -> Process:
+        """Starts the agent anew, without waiting until it is ready. Raises Unavailable."""
+        command = _sixkit("run", "--config", "gateway.toml", "--json", *self._clock_rate())
+        return self._started("agent", command, self.gateway_folder, self._agent_environment)
+
     def stop(self, name: str) -> None:
         """Stops it gracefully."""
         if process := self._processes.get(name):
@@ -166,9 +171,7 @@ class Site:
         self._started("centre", command, self.folder / "centre", {}).wait_for("ready", READY_S_MAX)
 
     def _start_agent(self) -> None:
-        command = _sixkit("run", "--config", "gateway.toml", "--json", *self._clock_rate())
-        process = self._started("agent", command, self.gateway_folder, self._agent_environment)
-        process.wait_for("ready", READY_S_MAX)
+        self.launch_agent().wait_for("ready", READY_S_MAX)
 
     def _clock_rate(self) -> list[str]:
         return ["--clock-rate", str(self._rate)] if self._rate != 1 else []

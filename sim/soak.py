@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 from protocol.words import Told
 from sim import shim
-from sim.case import Step, TerminalSpec
 from sim.judge import Outcome, invariants, read_rows
 from sim.line import CLEAN, Faults, stream
-from sim.stage import LOOK_S, Stage
+from sim.load import Stimuli, home_of, settle
+from sim.stage import Stage
 
 RATE: Final = 5  # of the clock: a minute of clean air after smoke takes 12 s
 BUTTONS: Final = 4
 SMOKES: Final = 2
-PAUSE_S: Final = 0.2  # real, on average, between two stimuli
+PAUSE_S: Final = {"button": 1.2, "smoke": 1.2}  # real, on average, between two stimuli of one terminal
 ALIVE_S_MAX: Final = 2.0  # real: how long the agent lives at most between two kills
 DOWN_S_MAX: Final = 0.5
 # Half of the kills come this soon (real s) after all buttons were pressed, while the disk hangs: the worst moment there
@@ -28,7 +27,6 @@ DOWN_S_MAX: Final = 0.5
 AIMED_S_MAX: Final = 0.2
 SYNC_MS: Final = 40  # otherwise each sync of the gateway's disk takes longer by so much, as on an ordinary card
 BROKER_KILLS: Final = 3  # one in so many kills takes the broker too, for as long as the agent lives after it
-SETTLE_S_MAX: Final = 180.0  # for the backlog of all terminals at the end
 LINE: Final = Faults(loss=0.1, repeat=0.1, flip=0.05, noise=1.0)
 
 Progress = Callable[[int, int, str], None]  # kills done, kills in all, what is going on
@@ -65,18 +63,17 @@ class Soaked:
 def soak(kills: int, seed: int, progress: Progress = lambda done, of, doing: None) -> Soaked:
     """`kills` kills of the agent at random moments under load. Raises Unavailable where this machine cannot."""
     began_s = time.monotonic()
-    specs = [TerminalSpec(f"button-{n}", "button", f"room-{n}") for n in range(1, BUTTONS + 1)]
-    specs += [TerminalSpec(f"smoke-{n}", "smoke", f"room-{n}") for n in range(1, SMOKES + 1)]
     with tempfile.TemporaryDirectory(prefix="sixkit-") as name:
         folder, disk = Path(name) / "site", shim.Control(Path(name) / "disk")
         slow = _slow_disk(disk, folder)
-        with Stage(folder, specs, seed, RATE, agent_environment=slow) as stage:
+        with Stage(folder, home_of(BUTTONS, SMOKES), seed, RATE, agent_environment=slow) as stage:
             stage.home.line.set_faults(LINE)
             _kill_again_and_again(stage, disk, kills, seed, progress)
             disk.release()
             progress(kills, kills, "settling")
             stage.home.line.set_faults(CLEAN)
-            repeats = _settle(stage)
+            settle(stage)
+            repeats = int(stage.site.centre("/api/counters")["repeats_absorbed"])
             for process in ("agent", "centre"):
                 stage.site.stop(process)
             outcome = Outcome(read_rows(stage.site.database), stage.home.promises(), stage.dead())
@@ -93,7 +90,7 @@ def _slow_disk(disk: shim.Control, folder: Path) -> Mapping[str, str]:
 
 
 def _kill_again_and_again(stage: Stage, disk: shim.Control, kills: int, seed: int, progress: Progress) -> None:
-    moments, stimuli = stream(seed, "soak/kills"), _Stimuli(stage, stream(seed, "soak/stimuli"))
+    moments, stimuli = stream(seed, "soak/kills"), Stimuli(stage, stream(seed, "soak/stimuli"), PAUSE_S)
     for done in range(kills):
         progress(done, kills, f"{len(stage.home.promises())} events")
         stimuli.until(time.monotonic() + moments.uniform(0, ALIVE_S_MAX))
@@ -109,44 +106,6 @@ def _kill_again_and_again(stage: Stage, disk: shim.Control, kills: int, seed: in
         if moments.randrange(BROKER_KILLS) == 0:
             stage.site.kill("broker")
     stage.site.start("broker")
-
-
-class _Stimuli:
-    """People and fires: a press or a turn of the smoke at random moments."""
-
-    def __init__(self, stage: Stage, random: Random):
-        self._stage = stage
-        self._random = random
-        self._burning = dict.fromkeys((t.name for t in stage.played if t.kind == "smoke"), False)
-        self._next_s = time.monotonic()
-
-    def until(self, end_s: float) -> None:
-        while self._next_s < end_s:
-            time.sleep(max(0.0, self._next_s - time.monotonic()))
-            self._stimulate(self._random.choice(self._stage.played).name)
-            self._next_s += self._random.expovariate(1 / PAUSE_S)
-        time.sleep(max(0.0, end_s - time.monotonic()))
-
-    def press_all(self) -> None:
-        """Every button, now."""
-        for terminal in self._stage.played:
-            if terminal.kind == "button":
-                self._stimulate(terminal.name)
-
-    def _stimulate(self, name: str) -> None:
-        if name not in self._burning:
-            self._stage.home.do(Step(0, name, "press"))
-            return
-        self._burning[name] = not self._burning[name]
-        self._stage.home.do(Step(0, name, "flaming" if self._burning[name] else "clearing"))
-
-
-def _settle(stage: Stage) -> int:
-    """Waits until nothing is owed any more, or its time is over; the centre's count of repeats."""
-    end_s = time.monotonic() + SETTLE_S_MAX
-    while time.monotonic() < end_s and not stage.settled():
-        time.sleep(LOOK_S)
-    return int(stage.site.centre("/api/counters")["repeats_absorbed"])
 
 
 def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: int, sync_ms: int) -> Soaked:

@@ -89,6 +89,10 @@ class ButtonSensor:
             self._presses.popleft()
         return 1 if self._presses and now >= self._presses[0] else 0
 
+    def resting(self) -> bool:
+        """Whether all presses that were asked for are over."""
+        return not self._presses
+
     def deadline(self, now: int) -> int | None:
         if not self._presses:
             return None
@@ -150,6 +154,10 @@ class Played:
     def pending(self) -> int:
         """Events that it still holds and can repeat."""
         return int(self._end.pending()) if self.alive else 0
+
+    def resting(self) -> bool:
+        """Whether every press that it was given is over; a chamber's smoke may go on for ever."""
+        return not isinstance(self.sensor, ButtonSensor) or self.sensor.resting()
 
     def do(self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS) -> None:
         """One action of a case: of the terminal itself, or on its sensor."""
