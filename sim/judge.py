@@ -136,13 +136,13 @@ def counted(outcome: Outcome) -> tuple[list[int], list[_Key]]:
     # Of the phase only whether it ends the alarm: a second press during a call becomes its update.
     stored = Counter(
         (row.terminal, row.source_boot, row.source_number, row.kind, row.phase == RESTORED)
-        for row in _held(outcome.rows)
+        for row in held(outcome.rows)
     )
     times = [stored.pop((p.terminal, p.boot, p.number, p.kind, p.phase == RESTORED), 0) for p in outcome.promises]
     return times, list(stored)
 
 
-def _held(rows: Sequence[Row]) -> list[Row]:
+def held(rows: Sequence[Row]) -> list[Row]:
     """The events that a terminal vouches for; an unverified one vouches for nothing."""
     return [row for row in rows if row.link == "held" and row.source_boot is not None and not row.unverified]
 
@@ -158,7 +158,7 @@ def _not_once(promise: Promise, times: int, safe: bool) -> Told:
 
 def _disorder(rows: Sequence[Row]) -> Iterator[Told]:
     last: dict[tuple[str, int | None], int] = defaultdict(int)
-    for row in _held(rows):
+    for row in held(rows):
         number = row.source_number or 0
         if number < last[row.terminal, row.source_boot]:
             yield Told(

@@ -17,7 +17,7 @@ from typing import Any, Final
 from protocol.words import Told
 from sim.card import Boots, Card
 from sim.freeze import freeze, until_at_disk
-from sim.judge import Outcome, counted, invariants, read_rows
+from sim.judge import Outcome, counted, held, invariants, read_rows
 from sim.line import stream
 from sim.load import Stimuli, home_of, settle
 from sim.stage import Stage
@@ -274,13 +274,13 @@ class _World:
         differences = list(invariants(outcome))
         if damaged:
             differences.append(Told(f"{damaged} databases were found damaged", f"{damaged} 个数据库被发现损坏"))
-        differences += [Told(f"error in the agent: {trace}", f"网关程序出错:{trace}") for trace in errors]
+        differences += [Told(f"error in the agent: {trace}", f"网关程序出错：{trace}") for trace in errors]
         counts = Counter({"repeats_absorbed": repeats, "damaged": damaged, "errors": len(errors)})
         counts.update(count_cuts(cuts))
         counts.update(count_events(outcome))
         counts.update(count_stakes(cuts, outcome))
         where = Told(f"world {self._number}", f"世界 {self._number}")
-        return Found(counts, [Told(f"{where.en}: {one.en}", f"{where.zh}:{one.zh}") for one in differences])
+        return Found(counts, [Told(f"{where.en}: {one.en}", f"{where.zh}：{one.zh}") for one in differences])
 
 
 def count_cuts(cuts: Sequence[Cut]) -> Counter[str]:
@@ -301,7 +301,7 @@ def count_events(outcome: Outcome) -> Counter[str]:
         acknowledged=sum(promise.acknowledged_ms is not None for promise, _ in both),
         held=sum(promise.acknowledged_ms is None and not promise.gone for promise, _ in both),
         crowded=sum(bool(promise.gone) for promise, _ in both),
-        committed=sum(row.link == "held" for row in outcome.rows),
+        committed=len(held(outcome.rows)),
         own=sum(row.link == "own" for row in outcome.rows),
         lost=sum(promise.acknowledged_ms is not None and count == 0 for promise, count in both),
         doubled=sum(count > 1 for _, count in both),
@@ -311,7 +311,7 @@ def count_events(outcome: Outcome) -> Counter[str]:
 def count_stakes(cuts: Sequence[Cut], outcome: Outcome) -> Counter[str]:
     """Pure: before how many of the cuts something was acknowledged that the centre did not have yet, and how many lost
     some of it: an event that is lost was so in the cut after its acknowledgement."""
-    at_centre = {(row.terminal, row.source_boot, row.source_number): row.committed_ms for row in outcome.rows}
+    at_centre = {(row.terminal, row.source_boot, row.source_number): row.committed_ms for row in held(outcome.rows)}
     counts: Counter[str] = Counter()
     ends = [cut.until_ms for cut in cuts]  # what was acknowledged before the cut is read from the line a little later
     stakes, fresh, losing = [0] * (len(cuts) + 1), set(), set()

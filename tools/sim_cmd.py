@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, number
 from .locale import language, say
+from .progress import progress
 
 if TYPE_CHECKING:
     from sim.play import Result
@@ -122,7 +121,7 @@ def _run(args: argparse.Namespace) -> int:
     cases = [case.load(path) for path in args.cases]  # all of them are read before the first is played
     began_s = time.monotonic()
     done: list[Result] = []
-    with _progress(len(cases)) as show:
+    with progress(len(cases)) as show:
 
         def watch(number: int, result: Result | None) -> None:
             if result is not None:
@@ -165,7 +164,7 @@ def _replay(args: argparse.Namespace) -> int:
     fire = read_fire(args.smoke, args.column)
     beside = activations_beside(args.smoke)
     real = read_activations(beside, fire.name) if beside else {}
-    with _progress(round(fire.seconds)) as show:
+    with progress(round(fire.seconds)) as show:
         result = replay(fire, real, args.clock_rate, lambda s, mdb_m: show.at(round(s), f"{mdb_m / 1000:.2f} dB/m"))
     print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else _replay_text(result, args.clock_rate))
     return GOOD if result.good else NOT_SO
@@ -225,7 +224,7 @@ def _real_alarms(real: Mapping[str, int], place: str) -> Iterator[str]:
 def _soak(args: argparse.Namespace) -> int:
     from sim.soak import soak
 
-    with _progress(args.kills) as show:
+    with progress(args.kills) as show:
         found = soak(args.kills, args.seed, lambda done, of, doing: show.at(done, doing))
     print(json.dumps(found.as_json(), ensure_ascii=False) if args.json else _soak_text(found))
     return GOOD if found.good else NOT_SO
@@ -248,40 +247,3 @@ def _soak_text(found: Soaked) -> str:
         )
     )
     return "\n".join(lines)
-
-
-# --- progress ---
-
-
-class _Bar:
-    """A progress bar on a terminal's standard error; plain lines where there is none."""
-
-    def __init__(self, total: int, live: Any = None):
-        self._live = live
-        self._task = live.add_task("", total=total) if live else None
-
-    def at(self, done: int, doing: str) -> None:
-        if self._live:
-            self._live.update(self._task, completed=done, description=doing)
-
-    def print(self, text: str) -> None:
-        if self._live:
-            self._live.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[_Bar]:
-    if not sys.stderr.isatty():
-        yield _Bar(total)
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    except ImportError:
-        yield _Bar(total)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as live:
-        yield _Bar(total, live)
