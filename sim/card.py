@@ -46,17 +46,17 @@ def be_alone() -> None:
     if os.geteuid() != 0:
         raise Unavailable(
             "cutting the power needs root, for a file system of its own; run it with sudo",
-            "切断电源需要 root 权限(要挂载独立的文件系统);请用 sudo 运行",
+            "切断电源需要 root 权限（要挂载独立的文件系统）；请用 sudo 运行",
         )
     if shutil.which("mke2fs") is None:
         raise Unavailable(
             "there is no mke2fs on the PATH; on Debian: apt install e2fsprogs",
-            "PATH 中没有 mke2fs;Debian 上:apt install e2fsprogs",
+            "PATH 中没有 mke2fs；Debian 上：apt install e2fsprogs",
         )
     if not Path("/dev/loop-control").exists():
         raise Unavailable(
             "this kernel has no loop devices (/dev/loop-control); modprobe loop, or leave the container",
-            "内核没有 loop 设备(/dev/loop-control);请执行 modprobe loop,或不要在容器中运行",
+            "内核没有 loop 设备（/dev/loop-control）；请执行 modprobe loop，或不要在容器中运行",
         )
     _call("unshare", _CLONE_NEWNS)
     _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
@@ -190,5 +190,5 @@ def _call(name: str, *arguments: object) -> None:
 def _unavailable(what: str, why: str) -> Unavailable:
     return Unavailable(
         f"power cannot be cut on this machine: {what}: {why}",
-        f"本机无法切断电源:{what}:{why}",
+        f"本机无法切断电源：{what}：{why}",
     )

@@ -117,10 +117,10 @@ def matches(event: Mapping[str, Any], like: Mapping[str, str | tuple[str, ...]])
 def invariants(outcome: Outcome) -> Iterator[Told]:
     """What must hold whatever happened: nothing lost, doubled, out of order, or out of nowhere."""
     times, foreign = counted(outcome)
+    waiting = still_held(outcome)
     for promise, count in zip(outcome.promises, times, strict=True):
         safe = promise.acknowledged_ms is not None
-        owed = safe or (not promise.gone and promise.terminal not in outcome.dead)
-        if count > 1 or (owed and count == 0):
+        if count > 1 or (count == 0 and (safe or promise in waiting)):
             yield _not_once(promise, count, safe)
     for terminal, boot, number, kind, restored in foreign:
         what = f"{kind}{' restored' if restored else ''} ({boot}, {number})"
@@ -140,6 +140,11 @@ def counted(outcome: Outcome) -> tuple[list[int], list[_Key]]:
     )
     times = [stored.pop((p.terminal, p.boot, p.number, p.kind, p.phase == RESTORED), 0) for p in outcome.promises]
     return times, list(stored)
+
+
+def still_held(outcome: Outcome) -> list[Promise]:
+    """What a terminal that can still repeat it has not got acknowledged."""
+    return [p for p in outcome.promises if p.acknowledged_ms is None and not p.gone and p.terminal not in outcome.dead]
 
 
 def held(rows: Sequence[Row]) -> list[Row]:

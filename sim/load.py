@@ -57,8 +57,21 @@ class Stimuli:
         self._stage.home.do(Step(0, name, "flaming" if self._burning[name] else "clearing"))
 
 
-def settle(stage: Stage) -> None:
-    """Waits until nothing is owed any more, or its time is over."""
+def settle(stage: Stage) -> bool:
+    """Waits until nothing is owed any more; False where that takes longer than SETTLE_S_MAX."""
     end_s = time.monotonic() + SETTLE_S_MAX
-    while time.monotonic() < end_s and not (stage.home.resting() and stage.settled()):
+    while time.monotonic() < end_s:
+        if stage.home.resting() and stage.settled():
+            return True
         time.sleep(LOOK_S)
+    return False
+
+
+def finish(stage: Stage) -> bool:
+    """Settles; then no terminal says anything any more, lest air that clears just now be owed. What has not been
+    settled in time stays owed."""
+    settled = settle(stage)
+    if settled:
+        for terminal in stage.played:
+            stage.home.do(Step(0, terminal.name, "dead"))
+    return settled

@@ -17,9 +17,9 @@ from typing import Any, Final
 from protocol.words import Told
 from sim.card import Boots, Card
 from sim.freeze import freeze, until_at_disk
-from sim.judge import Outcome, counted, held, invariants, read_rows
+from sim.judge import Outcome, counted, held, invariants, read_rows, still_held
 from sim.line import stream
-from sim.load import Stimuli, home_of, settle
+from sim.load import SETTLE_S_MAX, Stimuli, finish, home_of, settle
 from sim.stage import Stage
 
 RATE: Final = 5  # of the clock: a minute of clean air after smoke takes 12 s
@@ -45,7 +45,7 @@ import sqlite3
 
 class Weak(sqlite3.Connection):
     def execute(self, sql, *values):
-        return super().execute("PRAGMA synchronous = {how}" if sql.startswith("PRAGMA synchronous") else sql, *values)
+        return super().execute("PRAGMA synchronous = {how}" if sql.startswith("PRAGMA synchronous =") else sql, *values)
 
 genuine = sqlite3.connect
 sqlite3.connect = lambda *values, **names: genuine(*values, **{{"factory": Weak, **names}})
@@ -201,6 +201,7 @@ class _World:
         self._boots = boots
         self._environment = environment
         self._watch = watch
+        self._late: list[Told] = []
 
     def run(self, cuts: int) -> Found:
         seed = self._random.getrandbits(32)
@@ -224,9 +225,10 @@ class _World:
             else:
                 self._stage.site.start("broker")
             made.append(self._cut(alone))
-            if done % round_cuts == round_cuts - 1 or done == cuts - 1:
-                self._settle()
+            if done % round_cuts == round_cuts - 1:
+                self._settle(settle)
             self._watch.count(1)
+        self._settle(finish)
         return made
 
     def _cut(self, alone: bool) -> Cut:
@@ -258,10 +260,16 @@ class _World:
             self._stimuli.until(time.monotonic() + 0.01)
         self._stimuli.until(time.monotonic() + self._random.uniform(0, ALIVE_S_MAX))
 
-    def _settle(self) -> None:
+    def _settle(self, how: Callable[[Stage], bool]) -> None:
         for name in ("broker", "agent"):
             self._stage.site.start(name)
-        settle(self._stage)
+        if not how(self._stage):
+            self._late.append(
+                Told(
+                    f"not everything had arrived after {SETTLE_S_MAX:g} s without a cut",
+                    f"{SETTLE_S_MAX:g} 秒内未断电，仍未全部送达",
+                )
+            )
 
     def _verdict(self, cuts: Sequence[Cut], begun: tuple[int, int]) -> Found:
         site = self._stage.site
@@ -271,7 +279,7 @@ class _World:
         outcome = Outcome(read_rows(site.database), self._stage.home.promises(), self._stage.dead(), begun=begun)
         damaged = len(list((site.gateway_folder / "data").glob("outbox.db.corrupt-*[0-9]")))
         errors = [str(heard.line.fields.get("trace")) for heard in site.lines("agent", "error")]
-        differences = list(invariants(outcome))
+        differences = [*self._late, *invariants(outcome)]
         if damaged:
             differences.append(Told(f"{damaged} databases were found damaged", f"{damaged} 个数据库被发现损坏"))
         differences += [Told(f"error in the agent: {trace}", f"网关程序出错：{trace}") for trace in errors]
@@ -299,7 +307,7 @@ def count_events(outcome: Outcome) -> Counter[str]:
     return Counter(
         offered=len(both),
         acknowledged=sum(promise.acknowledged_ms is not None for promise, _ in both),
-        held=sum(promise.acknowledged_ms is None and not promise.gone for promise, _ in both),
+        held=len(still_held(outcome)),
         crowded=sum(bool(promise.gone) for promise, _ in both),
         committed=len(held(outcome.rows)),
         own=sum(row.link == "own" for row in outcome.rows),

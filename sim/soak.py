@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from protocol.words import Told
 from sim import shim
-from sim.judge import Outcome, invariants, read_rows
+from sim.judge import Outcome, invariants, read_rows, still_held
 from sim.line import CLEAN, Faults, stream
-from sim.load import Stimuli, home_of, settle
+from sim.load import Stimuli, finish, home_of
 from sim.stage import Stage
 
 RATE: Final = 5  # of the clock: a minute of clean air after smoke takes 12 s
@@ -72,7 +72,7 @@ def soak(kills: int, seed: int, progress: Progress = lambda done, of, doing: Non
             disk.release()
             progress(kills, kills, "settling")
             stage.home.line.set_faults(CLEAN)
-            settle(stage)
+            finish(stage)
             repeats = int(stage.site.centre("/api/counters")["repeats_absorbed"])
             for process in ("agent", "centre"):
                 stage.site.stop(process)
@@ -116,7 +116,7 @@ def _counted(seed: int, kills: int, seconds: float, outcome: Outcome, repeats: i
         seconds=round(seconds, 1),
         offered=len(promises),
         acknowledged=sum(promise.acknowledged_ms is not None for promise in promises),
-        held=sum(promise.acknowledged_ms is None and not promise.gone for promise in promises),
+        held=len(still_held(outcome)),
         crowded=sum(bool(promise.gone) for promise in promises),
         committed=sum(row.link == "held" for row in rows),
         own=sum(row.link == "own" for row in rows),
