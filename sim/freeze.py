@@ -27,7 +27,7 @@ def freeze(pid: int) -> bool:
         end_s = time.monotonic() + FREEZE_S_MAX
         while time.monotonic() < end_s:
             states = _states(pid)
-            # The main thread stops last or has told all others to: one at the disk cannot come back from there.
+            # Where one has stopped, all others have been told to: one at the disk will, before it is back.
             if states[0] == _STOPPED and set(states) <= {_STOPPED, _AT_DISK}:
                 return _AT_DISK in states
             time.sleep(LOOK_S)
