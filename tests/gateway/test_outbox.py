@@ -425,7 +425,9 @@ def test_what_was_told_to_be_committed_survives_a_kill(tmp_path: Path, control: 
     process = played(COMMITS, path, control)
     told = [line_of(process) for _ in range(after)]
     process.send_signal(signal.SIGKILL)
-    told += process.communicate()[0].split("\n")[:-1]
+    assert process.stdout is not None
+    told += process.stdout.read().split("\n")[:-1]  # communicate() passes over what readline() has buffered
+    process.communicate()
     bench = Bench(path)
     found = {str(one.id) for one in bench.loaded(10**6).rows}
     bench.stop()
