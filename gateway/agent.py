@@ -29,7 +29,7 @@ from gateway.home.messages import (
     Siren,
     Tell,
 )
-from gateway.journal import Journal
+from gateway.journal import Notes
 from gateway.outbox import Loaded, Outbox, Replaced, Stored
 from gateway.storage import StorageWatch
 from gateway.uplinks.mqtt import Downlink, UplinkState
@@ -64,7 +64,7 @@ class Agent:
         self,
         config: Config,
         clock: Clock,
-        journal: Journal,
+        journal: Notes,
         home: Home,
         outbox: Outbox,
         delivery: Delivery,
@@ -115,26 +115,35 @@ class Agent:
             if isinstance(message, Stop):
                 self._journal.note("stopping", why=message.why)
                 return message.code
-            now = self._clock.now()
-            stood_ms, self._looked_ms = now.mono_ms - self._looked_ms, now.mono_ms
-            if self._clock.sleep_s(stood_ms) >= STALL_S:
-                self._home.slept(stood_ms)
-            try:
-                self._step(message, now)
-            except Exception:  # noqa: BLE001 - one poisonous message must not end the watch over all the others
-                self.counters["errors"] += 1
-                self._journal.note("error", trace=traceback.format_exc(limit=8))
+            now_ms = self._clock.now().mono_ms
+            looked_ms, self._looked_ms = self._looked_ms, now_ms
+            stood_ms = now_ms - looked_ms
+            self.turn(message, stood_ms if self._clock.sleep_s(stood_ms) >= STALL_S else 0)
+
+    def turn(self, message: object | None, stood_ms: int = 0) -> None:
+        """One turn of the loop: take `message` (None: there is only the time), and do what is due. Never raises.
+
+        `stood_ms` is how long the loop itself has just stood still, where that was too long to be its own waiting."""
+        now = self._clock.now()
+        if stood_ms:
+            self._home.slept(stood_ms)
+        try:
+            self._step(message, now)
+        except Exception:  # noqa: BLE001 - one poisonous message must not end the watch over all the others
+            self.counters["errors"] += 1
+            self._journal.note("error", trace=traceback.format_exc(limit=8))
+
+    def deadline(self) -> int:
+        """When the next turn is due without a message, mono ms."""
+        found = (self._home.deadline(), self._delivery.deadline(), self._storage.deadline())
+        return min([self._beat_ms, *(ms for ms in found if ms is not None)])
 
     def _gather(self) -> object | None:
-        wait_ms = min(self._deadlines()) - self._clock.now().mono_ms
+        wait_ms = self.deadline() - self._clock.now().mono_ms
         try:
             return self._inbox.get(timeout=max(0.0, min(WAIT_S_MAX, self._clock.sleep_s(wait_ms))))
         except queue.Empty:
             return None
-
-    def _deadlines(self) -> list[int]:
-        found = [self._beat_ms, self._home.deadline(), self._delivery.deadline(), self._storage.deadline()]
-        return [ms for ms in found if ms is not None]
 
     def _step(self, message: object | None, now: Now) -> None:
         effects: list[Effect] = []

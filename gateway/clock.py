@@ -15,6 +15,7 @@ OFF_MS_MAX: Final = 2_000  # less is not worth a step: receipts themselves are a
 LEARNED_MS_MAX: Final = 6 * 3_600_000  # a crystal drifts less than 2 s in so long; then it is holdover again
 
 _TIME_ERROR: Final = 5  # adjtimex(2): the kernel's clock is not synchronised
+_adjtimex = ctypes.CDLL(None).adjtimex
 _TIMEX_BYTES_MAX: Final = 512  # struct timex has 208 at most; all zero asks and changes nothing
 
 
@@ -31,6 +32,8 @@ class Clock:
     Wall time then runs from `anchor_ms` (ms since 1970 UTC; 0: the moment of making), so that processes agree on it.
     `now` may be called by any thread, `learn` by one.
 
+    `boot_ns`, `wall_ns` and `kernel_is_sure` are all that is read of the machine; a simulated one gives its own.
+
     The system's clock is never touched. Wall time may step back: when the system's clock is set, and when a receipt
     proves it wrong by more than OFF_MS_MAX. Nothing is ordered or timed by it, so the truth is worth more than its
     rising; smaller errors never make it step.
@@ -38,17 +41,16 @@ class Clock:
 
     def __init__(self, rate: int = 1, anchor_ms: int = 0):
         self._rate = rate
-        self._anchor_ns = anchor_ms * 1_000_000 or time.time_ns()
-        self._adjtimex = ctypes.CDLL(None).adjtimex
+        self._anchor_ns = anchor_ms * 1_000_000 or self.wall_ns()
         self._learned: _Learned | None = None  # the wall clock, while the system's is wrong
         self._sure_ms: int | None = None  # mono ms at which a receipt last agreed with the wall clock
 
     def now(self) -> Now:
         """The time now."""
-        mono_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) * self._rate // 1_000_000
+        mono_ms = self.boot_ns() * self._rate // 1_000_000
         system_ms = self._system_ms()
         learned, sure_ms = self._learned, self._sure_ms
-        if _is_set(system_ms) and self._kernel_is_sure():
+        if _is_set(system_ms) and self.kernel_is_sure():
             return Now(system_ms, mono_ms, "synchronised")
         wall_ms = system_ms if learned is None else learned.wall_ms + mono_ms - learned.mono_ms
         if not _is_set(wall_ms):
@@ -65,7 +67,7 @@ class Clock:
         if not 0 <= round_trip_ms <= ROUND_TRIP_MS_MAX * self._rate or not _is_set(wall_ms):
             return False
         system_ms = self._system_ms()
-        if _is_set(system_ms) and self._kernel_is_sure():
+        if _is_set(system_ms) and self.kernel_is_sure():
             self._learned = None
             return False
         now = self.now()
@@ -82,11 +84,19 @@ class Clock:
         return max(0, ms) / 1000 / self._rate
 
     def _system_ms(self) -> int:
-        return max(0, (self._anchor_ns + (time.time_ns() - self._anchor_ns) * self._rate) // 1_000_000)
+        return max(0, (self._anchor_ns + (self.wall_ns() - self._anchor_ns) * self._rate) // 1_000_000)
 
-    def _kernel_is_sure(self) -> bool:
+    def boot_ns(self) -> int:
+        """Time since the machine's boot, suspended time included."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def wall_ns(self) -> int:
+        """The machine's wall clock, since 1970 UTC."""
+        return time.time_ns()
+
+    def kernel_is_sure(self) -> bool:
         """Whether the kernel says that something (NTP, PTP) keeps its clock right; False where it may not be asked."""
-        state: int = self._adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES_MAX))
+        state: int = _adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES_MAX))
         return 0 <= state < _TIME_ERROR
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
-from gateway.journal import Journal
+from gateway.journal import Notes
 from gateway.sending import Sending
 from protocol import envelope, record, topic
 from protocol.record import Event, EventId, Heartbeat, Now, Receipt, Stamp
@@ -36,7 +36,8 @@ class Delivery:
         uplinks: Mapping[str, Uplink],
         signing: envelope.SigningKey,
         centre: envelope.VerifyingKey,
-        journal: Journal,
+        journal: Notes,
+        random: Callable[[int], bytes] = os.urandom,
     ):
         self.counters: Counter[str] = Counter()
         self.up: dict[str, bool] = dict.fromkeys(uplinks, False)
@@ -48,7 +49,7 @@ class Delivery:
         self._signing = signing
         self._centre: Mapping[bytes, envelope.VerifyingKey] = {envelope.CENTRE_KID: centre}
         self._journal = journal
-        self._heartbeat = int.from_bytes(os.urandom(4), "big")
+        self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
         self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.journal import Journal
+from gateway.journal import Notes
 from protocol.words import KINDS
 
 COMMAND_S_MAX: Final = 10  # a command that takes longer is killed: the next one must be heard
@@ -33,7 +33,7 @@ class CommandDriver:
     """Runs a command for each call, in order, by a thread of its own, so that a disk or command that hangs holds up
     nothing else. Words such as {state} in the command are replaced by the call's values."""
 
-    def __init__(self, name: str, command: Sequence[str], journal: Journal):
+    def __init__(self, name: str, command: Sequence[str], journal: Notes):
         # There from the start: another thread may add these up at any time.
         self.counters: Counter[str] = Counter({f"{name}_failed": 0})
         self._name = name

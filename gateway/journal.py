@@ -7,12 +7,20 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from protocol.journal import line
 from protocol.record import Now
 
 LINES_MAX: Final = 2000  # waiting for a reader; a log that hangs with its disk must not hold up an alarm
+
+
+class Notes(Protocol):
+    """Where the agent's parts note what happens; a simulation reads along."""
+
+    counters: Counter[str]
+
+    def note(self, what: str, **details: Any) -> None: ...
 
 
 class Journal:

@@ -57,18 +57,9 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     loaded, early = _wait_for_load(inbox)
     epoch = identity.epoch_above(epoch, loaded.last_epoch if loaded else 0)
 
-    home = Home(
-        config.gateway,
-        epoch,
-        boot,
-        _roster(config),
-        now=clock.now(),
-        state=loaded.state if loaded else {},
-        unsettled={event.id for event in loaded.rows} if loaded else (),
-        unstored=unstored,
-    )
     uplinks = _uplinks(config, clock, inbox)
     delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)
+    home = home_of(config, epoch, boot, unstored, clock, loaded)
     agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
     agent.bridges = _bridges(config, clock, inbox)
     status = StatusServer(
@@ -119,8 +110,19 @@ def _configured(path: Path, clock_rate: int) -> Config:
     return config
 
 
-def _roster(config: Config) -> Roster:
-    return Roster(tuple(Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals))
+def home_of(config: Config, epoch: int, boot: int, unstored: bool, clock: Clock, loaded: Loaded | None) -> Home:
+    """The core that begins `epoch`, with what the outbox has `loaded` (None: its disk hangs)."""
+    terminals = (Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals)
+    return Home(
+        config.gateway,
+        epoch,
+        boot,
+        Roster(tuple(terminals)),
+        now=clock.now(),
+        state=loaded.state if loaded else {},
+        unsettled={event.id for event in loaded.rows} if loaded else (),
+        unstored=unstored,
+    )
 
 
 def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> dict[str, MqttUplink]:

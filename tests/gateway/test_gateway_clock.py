@@ -30,7 +30,7 @@ class System:
         self.kernel_is_sure = False
         monkeypatch.setattr("gateway.clock.time.time_ns", lambda: self.wall_ms * 1_000_000)
         monkeypatch.setattr("gateway.clock.time.clock_gettime_ns", lambda _: self.mono_ms * 1_000_000)
-        monkeypatch.setattr(Clock, "_kernel_is_sure", lambda _: self.kernel_is_sure)
+        monkeypatch.setattr(Clock, "kernel_is_sure", lambda _: self.kernel_is_sure)
 
     def passes(self, ms: int) -> None:
         self.wall_ms += ms
@@ -238,6 +238,6 @@ def test_a_process_at_1970_is_unset_until_it_learns(tmp_path: Path) -> None:
 
 
 def test_the_kernel_is_asked_without_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer: Callable[[], bool] = Clock()._kernel_is_sure
+    answer: Callable[[], bool] = Clock().kernel_is_sure
     assert answer() in (True, False)
     assert answer() == answer()
