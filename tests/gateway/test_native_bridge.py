@@ -11,11 +11,9 @@ import time
 import tty
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.bridges import native
-from gateway.bridges.native import BridgeState, NativeBridge, heartbeat_s
+from gateway.bridges.native import BridgeState, NativeBridge
 from gateway.config import BridgeConfig, TerminalConfig
 from gateway.home.messages import Alive, Doubt, Reading
 from protocol.record import Source
@@ -169,27 +167,6 @@ def test_an_event_that_nobody_can_verify_is_a_doubt(line):
     os.write(line.master, frame.wrap(sealed))
     doubt = line.next(Doubt)
     assert (doubt.terminal, doubt.kind, doubt.phase) == ("smoke-1", "smoke", "raised")
-
-
-@pytest.mark.parametrize(("silences_s", "wanted_s"), [([], 60), ([200, 200], 60), ([200, 90], 30), ([10], 3)])
-def test_terminals_are_heard_thrice_before_one_counts_as_silent(silences_s, wanted_s):
-    terminals = [TerminalConfig(f"t-{n}", "smoke", "", "native", n + 1, KEY, s) for n, s in enumerate(silences_s)]
-    assert heartbeat_s(terminals) == wanted_s
-
-
-@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
-def test_a_genuine_event_of_any_kind_phase_and_condition_becomes_a_reading(kind, phase, conditions):
-    terminal = TerminalConfig("smoke-1", "smoke", "", "native", 1, KEY, 200)
-    bridge = NativeBridge(BridgeConfig("n", "x", 9600), [terminal], list, mono_ms, lambda ms: 0.0)
-    found = list(bridge._understood(messages.Event(1, 2, 3, kind, phase, 0, 0, conditions, 255)))
-    assert isinstance(found[-1], Alive)
-    known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES)
-    reading = found[0]
-    assert isinstance(reading, Reading)
-    assert known or (reading.kind, reading.phase) == ("smoke", "raised")
-    assert bridge.counters["unknown_kind_or_phase"] == 1 - known
-    bridge._wake_in.close()
-    bridge._wake_out.close()
 
 
 def test_a_port_pulled_out_at_the_moment_of_opening_is_looked_for_again(line, monkeypatch):
