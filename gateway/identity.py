@@ -9,6 +9,7 @@ import stat
 import threading
 import uuid
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from protocol.words import Told
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 KEY_BYTES_MAX: Final = 4096  # an Ed25519 key in PEM has about 120
 EPOCH_FILE: Final = "epoch"
+EPOCH_BYTES_MAX: Final = 64  # 19 digits and a checksum have 29
 EPOCH_TIMEOUT_MS: Final = 500  # a disk that takes longer does not hold up the first alarm
 
 # Where there is no epoch to raise (first start, lost or damaged file) one begins at random: the centre keeps what it
@@ -30,6 +32,9 @@ _STORED_MAX: Final = 2**62 - 1
 # Epochs of starts that could not write the disk, apart from all others.
 _UNSTORED_MIN: Final = 2**62
 _UNSTORED_MAX: Final = 2**63 - 1  # what SQLite can number
+
+# A random whole number from 0 to below its argument.
+Below = Callable[[int], int]
 
 
 def raise_epoch(folder: Path, timeout_ms: int = EPOCH_TIMEOUT_MS) -> tuple[int, bool]:
@@ -46,21 +51,34 @@ def raise_epoch(folder: Path, timeout_ms: int = EPOCH_TIMEOUT_MS) -> tuple[int, 
         epoch = None
     if epoch is not None:
         return epoch, False
-    return _UNSTORED_MIN + secrets.randbelow(_UNSTORED_MAX - _UNSTORED_MIN + 1), True
+    return unstored_epoch(secrets.randbelow), True
 
 
-def epoch_above(epoch: int, waiting: int) -> int:
+def unstored_epoch(below: Below) -> int:
+    """An epoch for a start that cannot write the disk."""
+    return _UNSTORED_MIN + below(_UNSTORED_MAX - _UNSTORED_MIN + 1)
+
+
+def next_epoch(stored: int | None, below: Below) -> int:
+    """The epoch to store for the start after the one that stored `stored` (None: there is none that can be trusted)."""
+    step = 1 + below(_STEP_MAX)
+    if stored is None or stored + step > _STORED_MAX:
+        return _FIRST_MIN + below(_FIRST_MIN)
+    return stored + step
+
+
+def epoch_above(epoch: int, waiting: int, below: Below) -> int:
     """`epoch`, or one above `waiting`, the highest of the events that still wait for their receipt: what happens now
     must not be sent before what happened in a start that could not write the disk, or before an older copy of the
     epoch's file was put back. At random too, so that none is used twice."""
-    above = waiting + 1 + secrets.randbelow(_FIRST_MIN)
+    above = waiting + 1 + below(_FIRST_MIN)
     return epoch if epoch > waiting or above > _UNSTORED_MAX else above
 
 
 def _raise_stored(folder: Path, answer: queue.SimpleQueue[int | None]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        epoch = _next(_stored(folder / EPOCH_FILE))
+        epoch = next_epoch(_stored(folder / EPOCH_FILE), secrets.randbelow)
         _write_synced(folder, epoch)
     except OSError:
         answer.put(None)
@@ -68,32 +86,37 @@ def _raise_stored(folder: Path, answer: queue.SimpleQueue[int | None]) -> None:
         answer.put(epoch)
 
 
-def _stored(path: Path) -> int | None:
-    """The epoch in the file; None where there is none that can be trusted."""
+def epoch_bytes(epoch: int) -> bytes:
+    """What the epoch's file holds."""
+    number = str(epoch).encode()
+    return b"%s %08x\n" % (number, zlib.crc32(number))
+
+
+def parsed_epoch(data: bytes) -> int | None:
+    """The epoch in the bytes of its file; None where there is none that can be trusted."""
     try:
-        with path.open("rb") as file:
-            number, checksum = file.read(64).split()
+        number, checksum = data.split()
         epoch = int(number)
         if zlib.crc32(number) == int(checksum, 16) and _FIRST_MIN <= epoch <= _STORED_MAX:
             return epoch
-    except (OSError, ValueError):
+    except ValueError:
         pass
     return None
 
 
-def _next(epoch: int | None) -> int:
-    step = 1 + secrets.randbelow(_STEP_MAX)
-    if epoch is None or epoch + step > _STORED_MAX:
-        return _FIRST_MIN + secrets.randbelow(_FIRST_MIN)
-    return epoch + step
+def _stored(path: Path) -> int | None:
+    try:
+        with path.open("rb") as file:
+            return parsed_epoch(file.read(EPOCH_BYTES_MAX))
+    except OSError:
+        return None
 
 
 def _write_synced(folder: Path, epoch: int) -> None:
     new = folder / f"{EPOCH_FILE}.new"
     new.unlink(missing_ok=True)
-    number = str(epoch).encode()
     with new.open("xb") as file:
-        file.write(b"%s %08x\n" % (number, zlib.crc32(number)))
+        file.write(epoch_bytes(epoch))
         file.flush()
         os.fsync(file.fileno())
     new.replace(folder / EPOCH_FILE)

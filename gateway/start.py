@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import secrets
 import signal
 import socket
 import sys
@@ -55,7 +56,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     outbox = Outbox(config.data / "outbox.db", config.gateway, inbox.put, clock.now)
     outbox.load(LOAD_ROWS)
     loaded, early = _wait_for_load(inbox)
-    epoch = identity.epoch_above(epoch, loaded.last_epoch if loaded else 0)
+    epoch = identity.epoch_above(epoch, loaded.last_epoch if loaded else 0, secrets.randbelow)
 
     uplinks = _uplinks(config, clock, inbox)
     delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import secrets
 import subprocess
 import sys
 import time
@@ -16,7 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import identity
-from gateway.identity import boot_id, epoch_above, load_signing_key, load_verifying_key, raise_epoch
+from gateway.identity import (
+    boot_id,
+    epoch_above,
+    epoch_bytes,
+    load_signing_key,
+    load_verifying_key,
+    next_epoch,
+    parsed_epoch,
+    raise_epoch,
+    unstored_epoch,
+)
 from protocol.record import INT_MAX
 from protocol.words import Told
 from sim import shim
@@ -76,11 +88,11 @@ def test_a_flipped_bit_is_noticed(place: int, bit: int, tmp_path_factory: pytest
     before = bytes(data).split()
     data[place % len(data)] ^= 1 << bit
     (folder / "epoch").write_bytes(data)
-    assert identity._stored(folder / "epoch") in (None, int(before[0]))
+    assert parsed_epoch(bytes(data)) in (None, int(before[0]))
 
 
 def test_a_file_that_has_counted_to_its_end_begins_again_elsewhere(tmp_path: Path) -> None:
-    identity._write_synced(tmp_path, STORED_MAX - 1)
+    (tmp_path / "epoch").write_bytes(epoch_bytes(STORED_MAX - 1))
     epoch, unstored = raise_epoch(tmp_path)
     assert not unstored
     assert epoch < STORED_MAX
@@ -230,8 +242,23 @@ def test_raising_the_epoch_is_quick(tmp_path: Path) -> None:
 
 
 def test_an_epoch_is_above_all_that_still_waits() -> None:
-    assert epoch_above(2**40 + 9, 0) == epoch_above(2**40 + 9, 2**40 + 8) == 2**40 + 9
-    above = {epoch_above(2**40 + 9, 2**62 + 5) for _ in range(30)}
+    below = secrets.randbelow
+    assert epoch_above(2**40 + 9, 0, below) == epoch_above(2**40 + 9, 2**40 + 8, below) == 2**40 + 9
+    above = {epoch_above(2**40 + 9, 2**62 + 5, below) for _ in range(30)}
     assert len(above) == 30
     assert all(2**62 + 5 < epoch < 2**63 for epoch in above)
-    assert epoch_above(2**40 + 9, 2**63 - 1) == 2**40 + 9  # no room above: the alarm counts for more than the order
+    assert epoch_above(2**40 + 9, 2**63 - 1, below) == 2**40 + 9  # no room above: the alarm counts for more
+
+
+def test_the_rule_alone_gives_the_same_epochs_for_the_same_chance() -> None:
+    def starts(seed: int) -> list[int]:
+        below, stored, found = random.Random(seed).randrange, None, list[int]()
+        for _ in range(5):
+            stored = parsed_epoch(epoch_bytes(next_epoch(stored, below)))
+            assert stored is not None
+            found.append(stored)
+        return [*found, unstored_epoch(below)]
+
+    assert starts(1) == starts(1) != starts(2)
+    assert starts(1)[:5] == sorted(set(starts(1)[:5]))
+    assert STORED_MAX <= starts(1)[5] <= INT_MAX
