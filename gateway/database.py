@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,6 +55,9 @@ MIGRATIONS: Final = (
 )
 
 
+Connect = Callable[[Path], sqlite3.Connection]
+
+
 class Damaged(Exception):
     """The file is there, but it is not a database of ours that can be trusted."""
 
@@ -69,19 +71,26 @@ class Key(NamedTuple):
     terminal: str
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that begins no transaction of itself."""
+    return sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None)
+
+
 def key_of(event: Event) -> Key:
     """The key of an event that is in memory."""
     return Key(0, event.id, SEVERITIES.index(event.severity), event.terminal)
 
 
 class Database:
-    """The one connection to the file. Raises sqlite3.Error, OSError or Damaged; used by one thread."""
+    """The one connection to the file. Raises sqlite3.Error, OSError or Damaged; used by one thread.
 
-    def __init__(self, path: Path, gateway: str):
+    What is done to files here goes through `connect` and through `path` and its like: a disk can be played."""
+
+    def __init__(self, path: Path, gateway: str, connect: Connect = connect):
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settled_rows = PRUNE_EVERY_ROWS  # prune at the first write
-        self._connection = _connect(path)
+        self._connection = _opened(path, connect)
         try:
             _prepare(self._connection, gateway)
         except BaseException:
@@ -104,9 +113,7 @@ class Database:
         """
         rows, refused = _rows(events, now_s)
         before = self._connection.total_changes
-        run = self._connection.execute
-        run("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._connection.executemany(
                 "INSERT OR IGNORE INTO event (epoch, sequence, severity, terminal, written_s, crc, record)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -118,13 +125,6 @@ class Database:
                 self._settle(interval)
             if self._settled_rows >= PRUNE_EVERY_ROWS:
                 self._prune(now_s)
-            run("COMMIT")
-        except BaseException:
-            # The connection stays: after a failed sync SQLite writes the same frames again. A new connection would
-            # find them in the page cache, take them for safe, and append behind frames that may not be on disk.
-            if self._connection.in_transaction:
-                run("ROLLBACK")
-            raise
         return refused, self._connection.total_changes > before
 
     def waiting(self) -> Iterator[Key]:
@@ -160,8 +160,7 @@ class Database:
     def move_damaged(self, keys: Sequence[Key], now_s: int) -> None:
         """Move rows that cannot be read out of the way, into the table `damaged`."""
         run = self._connection.execute
-        with self._connection:
-            run("BEGIN IMMEDIATE")
+        with self._transaction():
             for key in keys:
                 run(
                     "INSERT INTO damaged (noticed_s, record) SELECT ?, record FROM event WHERE number = ?",
@@ -177,9 +176,23 @@ class Database:
     def size_bytes(self) -> int:
         """Of the file and its log. Raises Damaged where somebody has removed the file: what is written is lost then."""
         try:
-            return sum(os.stat(path).st_size for path in _files(self._path)[:2])
+            return sum(path.stat().st_size for path in _files(self._path)[:2])
         except FileNotFoundError as error:
             raise Damaged("the file has been removed") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            yield
+            run("COMMIT")
+        except BaseException:
+            # The connection stays: after a failed sync SQLite writes the same frames again. A new connection would
+            # find them in the page cache, take them for safe, and append behind frames that may not be on disk.
+            if self._connection.in_transaction:
+                run("ROLLBACK")
+            raise
 
     def _write_state(self, name: str, value: bytes | None) -> None:
         if value is None:
@@ -216,7 +229,7 @@ class Database:
 
 def _files(path: Path) -> tuple[Path, Path, Path]:
     """The database at `path` and what SQLite may put beside it."""
-    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+    return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 def set_aside(path: Path, kept: Path) -> None:
@@ -232,7 +245,9 @@ def set_aside(path: Path, kept: Path) -> None:
             one.unlink(missing_ok=True)
 
 
-def salvage(path: Path, gateway: str) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
+def salvage(
+    path: Path, gateway: str, connect: Connect = connect
+) -> tuple[dict[EventId, Event], dict[str, bytes | None]]:
     """What can still be read of a damaged database: events that wait for a receipt, and the core's state.
 
     Rows are read from both ends, so that one bad page costs what is on it alone. Never raises for what is in the file.
@@ -241,7 +256,7 @@ def salvage(path: Path, gateway: str) -> tuple[dict[EventId, Event], dict[str, b
     events: dict[EventId, Event] = {}
     state: dict[str, bytes | None] = {}
     if path.exists():
-        with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(_connect(path)) as connection:
+        with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(_opened(path, connect)) as connection:
             for order in ("ASC", "DESC"):
                 query = f"SELECT crc, record FROM event NOT INDEXED WHERE settled = 0 ORDER BY number {order}"
                 found = (_event(*row) for row in _readable(connection, query))
@@ -270,8 +285,8 @@ def _state_crc(name: str, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(name.encode()))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None)
+def _opened(path: Path, connect: Connect) -> sqlite3.Connection:
+    connection = connect(path)
     try:
         # In this order: exclusive locking first, so that the log's index lives in memory and not in a file.
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")

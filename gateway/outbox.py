@@ -1,10 +1,9 @@
-"""The outbox: events and the core's state on disk until receipted, written by a thread of its own."""
+"""The outbox: events and the core's state on disk until receipted; a worker uses the disk, step by step."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from heapq import merge
 from pathlib import Path
 from typing import Final
 
-from gateway.database import Damaged, Database, Key, key_of, salvage, set_aside
+from gateway.database import Connect, Damaged, Database, Key, connect, key_of, salvage, set_aside
 from gateway.home.messages import Committed
 from gateway.unwritten import Unwritten, earlier
 from protocol.record import Event, EventId, Interval, Now
 
 KEEP_MS_MAX: Final = 600_000  # state without an event may be lost for so long: gaps across a restart stay that exact
 SETTLE_MS_MAX: Final = 2_000  # a receipt not yet written costs one more transmission after a restart, nothing else
-LOOK_S: Final = 1.0  # how often lazy work is looked at: the clock may run faster than the machine's
-RETRY_S: Final = 0.1
-RETRY_S_MAX: Final = 2.0  # a disk that heals is used again within so long
+LOOK_S_MAX: Final = 1.0  # the thread looks at least this often: its waiting stands still in a suspended machine
+RETRY_MS: Final = 100
+RETRY_MS_MAX: Final = 2_000  # a disk that heals is used again within so long
 UNREADABLE_TRIES: Final = 3  # reads that fail so often in a row do not heal: the database is set aside
 
 _TRANSIENT: Final = frozenset(
@@ -76,11 +75,31 @@ class Replaced:
     salvaged: int
 
 
-class Outbox:
-    """Methods are called from one thread, never block and never fail; what came of them is `put` as messages:
-    Committed, Loaded, Stored, Replaced. The lock here is never held while the disk is used."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker has taken to do."""
 
-    def __init__(self, path: Path, gateway: str, put: Callable[[object], None], now: Callable[[], Now]):
+    writing: Unwritten | None  # None: the disk has failed and is left alone until the next retry
+    loads: tuple[tuple[int, frozenset[EventId]], ...]  # limits, and what is held already
+    last: bool  # the database is closed after it
+
+
+class Outbox:
+    """The caller's methods (`commit` to `close`) are called from one thread, never block and never fail; what came of
+    them is `put` as messages: Committed, Loaded, Stored, Replaced.
+
+    The worker's (`due` to `perform`) use the disk: the thread that `start` makes calls them, or a simulator does. The
+    lock here is never held while the disk is used. All times are of `now`, and nothing else decides what is done.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        gateway: str,
+        put: Callable[[object], None],
+        now: Callable[[], Now],
+        connect: Connect = connect,
+    ):
         # All names are there from the start: another thread may add these up at any time.
         self.counters: Counter[str] = Counter(
             dict.fromkeys(("outbox_dropped", "outbox_failures", "outbox_damaged_rows", "outbox_unstorable"), 0)
@@ -89,20 +108,27 @@ class Outbox:
         self._gateway = gateway
         self._put = put
         self._now = now
+        self._connect = connect
         self._wake = threading.Condition()
         self._waiting = Unwritten()
         self._writing = Unwritten()
         self._loads: list[tuple[int, frozenset[EventId]]] = []
-        self._stopping = False
-        # The rest belongs to the thread.
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._at_work = False
+        # The rest belongs to the worker.
         self._database: Database | None = None
         self._owed: list[tuple[int, frozenset[EventId]]] = []  # answered without the disk
         self._ok: bool | None = None
-        self._retry_s = RETRY_S
-        self._retry_at_s = 0.0
+        self._retry_ms = RETRY_MS
+        self._retry_at_ms = 0
+        self._closed = False
         self._unreadable = 0
         self._size_bytes = 0
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self, sleep_s: Callable[[int], float]) -> None:
+        """Have a thread do the work; `sleep_s` says how many real seconds so many ms of the clock take."""
+        self._thread = threading.Thread(target=self._run, args=(sleep_s,), name="outbox", daemon=True)
         self._thread.start()
 
     def commit(self, events: Sequence[Event], state: Mapping[str, bytes | None]) -> None:
@@ -141,58 +167,77 @@ class Outbox:
         """Of the database and its log, as of the last commit."""
         return self._size_bytes
 
-    def stop(self, timeout_s: float) -> bool:
-        """Write what waits and close; False where the disk did not do so in time."""
+    def close(self) -> None:
+        """What waits is due at once, and the database is closed after it."""
         with self._wake:
-            self._stopping = True
+            self._closing = True
             self._wake.notify()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive() and not self._waiting
 
-    # --- the thread ---
+    def stop(self, timeout_s: float) -> bool:
+        """Close, and wait for the thread; False where the disk did not write all of it in time."""
+        self.close()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._closed and not self._waiting
 
-    def _run(self) -> None:
-        stopping = False
-        while not stopping:
+    # --- the worker ---
+
+    def due(self) -> bool:
+        """Whether there is something to do now."""
+        due_ms = self.deadline()
+        return due_ms is not None and due_ms <= self._now().mono_ms
+
+    def deadline(self) -> int | None:
+        """Mono ms from which there is something to do, if nothing more is asked; None: never, or not before what has
+        begun is performed."""
+        with self._wake:
+            if self._at_work or self._closed:
+                return None
+            if self._closing or self._loads:
+                return 0
+            opening_ms = 0 if self._database is None else None
+            due_ms = earlier(opening_ms, earlier(self._waiting.since_ms, self._waiting.lazy_ms))
+            return None if due_ms is None else max(due_ms, self._retry_at_ms)
+
+    def begin(self) -> Work:
+        """Take what is to be done now. `perform` does it, at any time or never; until then nothing more is due."""
+        with self._wake:
+            self._at_work = True
+            loads, self._loads = self._loads, []
+            if not self._closing and self._now().mono_ms < self._retry_at_ms:
+                return Work(None, tuple(loads), last=False)
+            self._writing, self._waiting = self._waiting, Unwritten()
+            loads, self._owed = self._owed + loads, []
+            return Work(self._writing, tuple(loads), self._closing)
+
+    def perform(self, work: Work) -> None:
+        """Use the disk, for as long as that takes, and say what came of it. Never fails, whatever the disk does."""
+        if work.writing is not None:
+            self._write(work.writing)
+        for load in work.loads:
+            self._load(*load)
+        if work.last:
+            self._close()
+            self._closed = True
+        self._at_work = False
+
+    def _run(self, sleep_s: Callable[[int], float]) -> None:
+        while not self._closed:
             with self._wake:
-                while not self._due():
-                    self._wake.wait(self._patience_s())
-                stopping = self._stopping
-                loads, self._loads = self._loads, []
-                writing = stopping or time.monotonic() >= self._retry_at_s
-                if writing:
-                    self._writing, self._waiting = self._waiting, Unwritten()
-                    loads, self._owed = self._owed + loads, []
-            if writing:
-                self._write()
-            for load in loads:
-                self._load(*load)
-        self._close()
+                while not self.due():
+                    self._wake.wait(self._patience_s(sleep_s))
+                work = self.begin()
+            self.perform(work)
 
-    def _due(self) -> bool:
-        if self._stopping or self._loads:
-            return True
-        if time.monotonic() < self._retry_at_s:
-            return False
-        lazy_ms = self._waiting.lazy_ms
-        return (
-            self._database is None
-            or self._waiting.since_ms is not None
-            or (lazy_ms is not None and self._now().mono_ms >= lazy_ms)
-        )
+    def _patience_s(self, sleep_s: Callable[[int], float]) -> float | None:
+        due_ms = self.deadline()
+        return None if due_ms is None else min(LOOK_S_MAX, sleep_s(due_ms - self._now().mono_ms))
 
-    def _patience_s(self) -> float | None:
-        retry_s = self._retry_at_s - time.monotonic()
-        if retry_s > 0:
-            return retry_s
-        return None if self._waiting.lazy_ms is None else LOOK_S
-
-    def _write(self) -> None:
-        work = self._writing
+    def _write(self, work: Unwritten) -> None:
         try:
             opened = self._database is None
             if self._database is None:
-                self._database = Database(self._path, self._gateway)
+                self._database = Database(self._path, self._gateway, self._connect)
             refused, changed = self._database.write(work.events.values(), work.state, work.settled, self._now_s())
             self._size_bytes = self._database.size_bytes()
         except Exception as error:  # noqa: BLE001 - whatever it is, this thread must live to write the next alarm
@@ -202,7 +247,7 @@ class Outbox:
             self._writing = Unwritten()
         self.counters["outbox_unstorable"] += len(refused)
         if opened or changed:  # a transaction that changes nothing writes nothing, and proves nothing
-            self._retry_s, self._retry_at_s, self._unreadable = RETRY_S, 0.0, 0
+            self._retry_ms, self._retry_at_ms, self._unreadable = RETRY_MS, 0, 0
             self._tell(True, "")
         if written := work.events.keys() - {event.id for event in refused}:
             self._put(Committed(tuple(sorted(written))))
@@ -210,14 +255,14 @@ class Outbox:
     def _failed(self, error: Exception) -> None:
         self.counters["outbox_failures"] += 1
         self._take_back(self._writing)
-        first = self._retry_s == RETRY_S
-        self._retry_at_s = time.monotonic() + self._retry_s
-        self._retry_s = min(RETRY_S_MAX, self._retry_s * 2)
+        first = self._retry_ms == RETRY_MS
+        self._retry_at_ms = self._now().mono_ms + self._retry_ms
+        self._retry_ms = min(RETRY_MS_MAX, self._retry_ms * 2)
         self._tell(False, _detail(self._path, error))
         if self._is_damage(error):
             self._replace()
             if first:  # the new database is written at once; if that is damaged too, there is more wrong
-                self._retry_at_s = 0.0
+                self._retry_at_ms = 0
 
     def _take_back(self, work: Unwritten) -> None:
         with self._wake:
@@ -235,13 +280,13 @@ class Outbox:
 
     def _replace(self) -> None:
         """Keep the damaged database aside, and begin the next one with what can still be read of it."""
-        kept = Path(f"{self._path}.corrupt-{self._now().wall_ms}")
+        kept = self._path.with_name(f"{self._path.name}.corrupt-{self._now().wall_ms}")
         try:
             self._close()
             set_aside(self._path, kept)
         except (OSError, sqlite3.Error):
             return  # the disk's own failure has been told; this is tried again with the next retry
-        events, state = salvage(kept, self._gateway)
+        events, state = salvage(kept, self._gateway, self._connect)
         self._take_back(Unwritten(events, state, since_ms=self._now().mono_ms))
         self._put(Replaced(str(kept), len(events)))
 

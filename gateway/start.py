@@ -55,6 +55,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     _catch(inbox)
     outbox = Outbox(config.data / "outbox.db", config.gateway, inbox.put, clock.now)
     outbox.load(LOAD_ROWS)
+    outbox.start(clock.sleep_s)
     loaded, early = _wait_for_load(inbox)
     epoch = identity.epoch_above(epoch, loaded.last_epoch if loaded else 0, secrets.randbelow)
 

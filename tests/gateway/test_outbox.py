@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from gateway import database as database_module
 from gateway.database import Database, Key
 from gateway.home.messages import Committed
-from gateway.outbox import KEEP_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Replaced, Stored, by_urgency
+from gateway.outbox import KEEP_MS_MAX, RETRY_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Replaced, Stored, by_urgency
 from protocol.record import Event, EventId, Interval, Now, Source, Stamp
 from protocol.words import LIFE, PROPERTY, TROUBLE, Told
 from sim import shim
@@ -61,6 +61,7 @@ class Bench:
         self.batches = 0
         self.messages: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.outbox = Outbox(path, gateway, self.messages.put, lambda: Now(self.wall_ms, self.mono_ms))
+        self.outbox.start(lambda ms: ms / 1000)
 
     def wait(self, kind: type[Message], timeout_s: float = 10.0) -> Message:
         """The next message of this kind; others before it are passed over."""
@@ -387,6 +388,7 @@ bench.outbox.commit([event(2)], {"a": b"y"}); bench.outbox.settle([Interval(7, 3
 bench.outbox.commit([event(3)], {}); bench.outbox.settle([Interval(7, 3, 3)])
 say([one.id.sequence for one in bench.loaded().rows], bench.outbox.pending_since_ms())
 hear()
+bench.mono_ms += RETRY_MS_MAX
 say(bench.committed(2), bench.outbox.pending_since_ms())
 os.kill(os.getpid(), 9)
 """
@@ -446,6 +448,7 @@ def test_another_process_that_has_the_file_is_named_and_waited_for(tmp_path: Pat
     second.outbox.commit([event(2)], {})
     assert second.loaded().rows == (event(2),)
     assert first.stop()
+    second.mono_ms += RETRY_MS_MAX
     assert second.wait(Committed).events == (EventId(7, 2),)
     # The disk was not asked then; now it is, without being asked again.
     assert [one.id.sequence for one in second.wait(Loaded).rows] == [1, 2]
@@ -459,6 +462,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Path) ->
     bench.outbox.commit([event(1)], {"a": b"x"})
     assert bench.loaded() == Loaded((event(1),), {"a": b"x"}, {})
     (tmp_path / "data").unlink()
+    bench.mono_ms += RETRY_MS_MAX
     assert bench.wait(Committed).events == (EventId(7, 1),)
     assert bench.stop()
 
