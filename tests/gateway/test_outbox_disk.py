@@ -1,0 +1,217 @@
+"""The outbox on a modelled disk, step by step in a time that is set by hand: no thread, no real disk."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from gateway.home.messages import Committed
+from gateway.outbox import RETRY_MS, RETRY_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Stored
+from protocol.record import Event, EventId, Interval, Now, Source, Stamp
+from sim.disk import Cut, Disk
+from sim.vfs import connect
+
+
+def event(sequence: int) -> Event:
+    name = EventId(7, sequence)
+    return Event(
+        gateway="gw-1",
+        id=name,
+        alarm=name,
+        kind="button",
+        phase="raised",
+        severity="life",
+        link="held",
+        terminal="button-1",
+        room="hall",
+        time=Stamp(1_800_000_000_000 + sequence, sequence, 5, "synchronised"),
+        source=Source(1, sequence),
+    )
+
+
+class Bench:
+    """An outbox, its disk, and its worker's steps."""
+
+    def __init__(self, disk: Disk | None = None):
+        self.mono_ms = 1_000
+        self.disk = disk or Disk(random.Random(1))
+        self.messages: list[object] = []
+        self.outbox = Outbox(
+            self.disk.path("/data/outbox.db"),
+            "gw-1",
+            self.messages.append,
+            lambda: Now(1_800_000_000_000 + self.mono_ms, self.mono_ms, "synchronised"),
+            connect,
+        )
+
+    def work(self) -> list[object]:
+        """Do all that is due now; what came of it."""
+        self.messages.clear()
+        while self.outbox.due():
+            self.outbox.perform(self.outbox.begin())
+        return list(self.messages)
+
+    def wait(self, until_ms: int) -> list[object]:
+        """Let time pass, and do what is due when it is due; what came of it."""
+        came: list[object] = []
+        while (due_ms := self.outbox.deadline()) is not None and due_ms <= until_ms:
+            self.mono_ms = max(self.mono_ms, due_ms)
+            came += self.work()
+        self.mono_ms = until_ms
+        return came
+
+    def waiting(self) -> list[int]:
+        """The sequence numbers of what waits for a receipt."""
+        self.outbox.load(100)
+        loaded = [message for message in self.work() if isinstance(message, Loaded)]
+        return [one.id.sequence for one in loaded[-1].rows]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    assert made.work() == [Stored(True)]
+    return made
+
+
+# --- steps ---
+
+
+def test_nothing_is_due_until_something_is_asked(bench: Bench) -> None:
+    assert not bench.outbox.due()
+    assert bench.outbox.deadline() is None
+    bench.outbox.commit([event(1)], {})
+    assert bench.outbox.due()
+    assert bench.work() == [Committed((EventId(7, 1),))]
+    assert bench.outbox.deadline() is None
+
+
+def test_lazy_work_is_due_at_its_time(bench: Bench) -> None:
+    bench.outbox.settle([Interval(7, 1, 1)])
+    assert not bench.outbox.due()
+    assert bench.outbox.deadline() == 1_000 + SETTLE_MS_MAX
+    bench.mono_ms += SETTLE_MS_MAX
+    assert bench.outbox.due()
+
+
+def test_what_was_begun_counts_as_pending_until_it_is_performed(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {"a": b"x"})
+    work = bench.outbox.begin()
+    bench.mono_ms += 700
+    bench.outbox.commit([event(2)], {})
+    bench.outbox.load(9)
+    assert not bench.outbox.due()
+    assert bench.outbox.deadline() is None
+    assert bench.outbox.pending_since_ms() == 1_000
+    bench.messages.clear()
+    bench.outbox.perform(work)
+    assert bench.messages == [Committed((EventId(7, 1),))]
+    assert bench.outbox.pending_since_ms() == 1_700
+    assert Committed((EventId(7, 2),)) in bench.work()
+    assert bench.outbox.pending_since_ms() is None
+
+
+def test_what_was_begun_and_never_performed_is_not_there_after_the_cut(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    bench.outbox.commit([event(2)], {})
+    bench.outbox.begin()
+    bench.disk.cut()
+    after = Bench(bench.disk)
+    assert after.waiting() == [1]
+
+
+def test_a_cut_ends_the_work_and_says_nothing_more(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    bench.outbox.commit([event(2)], {})
+    bench.disk.cut_after = 1  # the log is written and not yet synced
+    bench.messages.clear()
+    with pytest.raises(Cut):
+        bench.outbox.perform(bench.outbox.begin())
+    assert bench.messages == []
+    assert Bench(bench.disk).waiting() in ([1], [1, 2])
+
+
+def test_closing_writes_what_waits_and_nothing_is_due_after_it(bench: Bench) -> None:
+    bench.outbox.keep({"a": b"kept"})
+    bench.outbox.settle([Interval(7, 1, 1)])
+    bench.outbox.close()
+    bench.work()
+    bench.outbox.commit([event(1)], {})
+    assert not bench.outbox.due()
+    after = Bench(bench.disk)
+    after.outbox.load(9)
+    assert any(isinstance(one, Loaded) and one.state == {"a": b"kept"} for one in after.work())
+
+
+def test_the_same_steps_write_the_same_bytes() -> None:
+    def left() -> dict[str, bytes]:
+        one = Bench()
+        for n in range(50):
+            one.outbox.commit([event(n)], {"a": bytes([n]), "b": None})
+            one.outbox.settle([Interval(7, n - 5, n - 5)])
+            one.wait(one.mono_ms + 700)
+        return {name: bytes(file.seen) for name, file in one.disk.files.items()}
+
+    assert left() == left()
+
+
+# --- the disk fails, and heals ---
+
+
+@pytest.mark.parametrize("fault", ["write", "sync", "full", "read_only"])
+def test_a_commit_that_fails_is_kept_and_written_when_the_disk_heals(bench: Bench, fault: str) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    if fault == "full":
+        bench.disk.room_bytes = 0
+    elif fault == "read_only":
+        bench.disk.read_only = True
+    else:
+        bench.disk.failing = frozenset({fault})
+    bench.outbox.commit([event(2)], {"a": b"x"})
+    (told,) = bench.work()
+    assert isinstance(told, Stored)
+    assert not told.ok
+    assert "/data/outbox.db" in told.detail
+    assert bench.outbox.deadline() == 1_000 + RETRY_MS
+    assert bench.wait(60_000) == []  # it goes on failing, and is told once
+    assert bench.outbox.pending_since_ms() == 1_000
+    assert bench.waiting() == [1, 2]
+    bench.disk.room_bytes, bench.disk.read_only, bench.disk.failing = None, False, frozenset()
+    assert bench.wait(60_000 + RETRY_MS_MAX) == [Stored(True), Committed((EventId(7, 2),))]
+    assert bench.outbox.pending_since_ms() is None
+    bench.disk.cut(share=0.0)
+    assert Bench(bench.disk).waiting() == [1, 2]
+
+
+def test_a_disk_that_cannot_be_read_at_the_start_leaves_memory_and_heals(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    bench.disk.cut()
+    bench.disk.failing = frozenset({"read"})
+    after = Bench(bench.disk)
+    after.outbox.commit([event(2)], {})
+    assert after.waiting() == [2]
+    bench.disk.failing = frozenset()
+    came = after.wait(after.mono_ms + RETRY_MS_MAX)
+    assert Committed((EventId(7, 2),)) in came
+    assert [one.id.sequence for message in came if isinstance(message, Loaded) for one in message.rows] == [1, 2]
+
+
+def test_a_disk_that_is_read_only_at_the_start_leaves_memory_and_heals(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    bench.outbox.close()
+    bench.work()
+    bench.disk.read_only = True
+    after = Bench(bench.disk)
+    after.outbox.commit([event(2)], {})
+    found = after.waiting()
+    bench.disk.read_only = False
+    came = after.wait(after.mono_ms + 2 * RETRY_MS_MAX)
+    assert Committed((EventId(7, 2),)) in came
+    assert after.waiting() == [1, 2]
+    assert found == [2]
