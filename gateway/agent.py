@@ -257,6 +257,10 @@ class Agent:
 
     # --- what it is ---
 
+    def unsettled(self) -> int:
+        """How many events wait for a receipt, those on disk alone left out."""
+        return self._delivery.unsettled()
+
     def _uptime_s(self, now: Now) -> int:
         return (now.mono_ms - self._started_ms) // 1000
 

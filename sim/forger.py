@@ -31,7 +31,7 @@ def forge(folder: Path, gateway: str, broker: tuple[str, int], count: int, wall_
         client.connect(*broker)
         client.loop_start()
         for number in range(count):
-            payload = envelope.seal(_alarm(gateway, number, wall_ms), key, topic.context(topic.ALARM))
+            payload = envelope.seal(alarm(gateway, number, wall_ms), key, topic.context(topic.ALARM))
             client.publish(topic.build(gateway, topic.ALARM), payload, qos=1).wait_for_publish(SENT_S_MAX)
     except (OSError, ValueError, RuntimeError) as error:
         raise Unavailable(f"the forger cannot send: {error}", f"伪造者无法发送：{error}") from error
@@ -46,7 +46,8 @@ def _foreign_key(gateway: str) -> envelope.SigningKey:
     return envelope.signing_key(pem, gateway.encode())
 
 
-def _alarm(gateway: str, number: int, wall_ms: int) -> bytes:
+def alarm(gateway: str, number: int, wall_ms: int) -> bytes:
+    """The record of a smoke alarm that nobody raised."""
     event_id = EventId(2**40 + number, 1)  # an epoch that no gateway reaches by counting
     return Event(
         gateway=gateway,

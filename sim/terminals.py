@@ -17,6 +17,7 @@ from sim.stimuli import SMOKE_CURVES, Curve
 
 PRESS_MS: Final = 150  # how long a finger stays; the button asks for 30
 SAMPLE_MS: Final = 1000  # of the smoke chamber, as its firmware is meant to be run
+CHANGING_MS: Final = 120_000  # a curve moves for seconds, and its alarm is over a minute after it
 BATTERY_FULL_PCT: Final = 100
 BATTERY_WEAK_PCT: Final = 8
 
@@ -35,12 +36,30 @@ class Promise:
     gone: str = ""  # why it will never be repeated: "battery" pulled before it was acknowledged, or "crowded" out
 
 
+# Told of a promise when it is "offered", "acknowledged" or "crowded" out of a full queue.
+Notice = Callable[[Promise, str], None]
+
+
+def unnoticed(promise: Promise, what: str) -> None:
+    """Nobody looks."""
+
+
 class WatchedEnd(TerminalEnd):
     """A terminal's end of the link that notes each event offered to it and each that came to be acknowledged."""
 
-    def __init__(self, name: str, kind_code: int, address: int, key: bytes, random: Callable[[int], bytes], now: int):
+    def __init__(
+        self,
+        name: str,
+        kind_code: int,
+        address: int,
+        key: bytes,
+        random: Callable[[int], bytes],
+        now: int,
+        notice: Notice,
+    ):
         super().__init__(address, kind_code, key, random, now)
         self._name = name
+        self._notice = notice
         self.promises: list[Promise] = []
         self._open: list[Promise] = []
 
@@ -49,6 +68,7 @@ class WatchedEnd(TerminalEnd):
         promise = Promise(self._name, self.boot, number, codes.KINDS[kind_code], codes.PHASES[phase_code], now)
         self.promises.append(promise)
         self._open.append(promise)
+        self._notice(promise, "offered")
         self._review("crowded", None)
         return number
 
@@ -70,6 +90,7 @@ class WatchedEnd(TerminalEnd):
         for promise in [promise for promise in self._open if promise.number not in held]:
             promise.gone, promise.acknowledged_ms = gone, acknowledged_ms
             self._open.remove(promise)
+            self._notice(promise, gone or "acknowledged")
 
 
 class ButtonSensor:
@@ -101,21 +122,23 @@ class ButtonSensor:
 
 
 class SmokeSensor:
-    """A chamber in which the smoke follows a curve, sampled every SAMPLE_MS."""
+    """A chamber in which the smoke follows a curve, sampled every SAMPLE_MS; after CHANGING_MS of one curve, every
+    `rest_ms`."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest_ms: int = SAMPLE_MS) -> None:
         self._curve: Curve = SMOKE_CURVES["clear"]
-        self._begun = 0
+        self._begun = -CHANGING_MS
         self._next = 0
+        self._rest_ms = rest_ms
 
     def follow(self, curve: Curve, now: int) -> None:
         """From `now` on the chamber sees `curve`, from its beginning."""
-        self._curve, self._begun = curve, now
+        self._curve, self._begun, self._next = curve, now, now
 
     def sample(self, now: int) -> int | None:
         if now < self._next:
             return None
-        self._next = now + SAMPLE_MS
+        self._next = now + (SAMPLE_MS if now - self._begun < CHANGING_MS else self._rest_ms)
         return self._curve(now - self._begun)
 
     def deadline(self, now: int) -> int | None:
@@ -125,23 +148,35 @@ class SmokeSensor:
 class Played:
     """One terminal of a played home. Pure: bytes and the time (monotonic ms) in, bytes out."""
 
-    def __init__(self, name: str, kind: str, address: int, key: bytes, seed: int, now: int):
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        address: int,
+        key: bytes,
+        seed: int,
+        now: int,
+        notice: Notice = unnoticed,
+        rest_ms: int = SAMPLE_MS,
+    ):
         self.name = name
         self.kind = kind
-        self.sensor: ButtonSensor | SmokeSensor = ButtonSensor() if kind == "button" else SmokeSensor()
+        self.sensor: ButtonSensor | SmokeSensor = ButtonSensor() if kind == "button" else SmokeSensor(rest_ms)
+        self._notice = notice
         self.alive = True
         self._address = address
         self._key = key
         self._random = stream(seed, f"terminal/{name}").randbytes
+        self._says = {**_TROUBLES, codes.ALARM_STANDING: kind}
         self._conditions = 0
         self._battery_pct = BATTERY_FULL_PCT
         self._past: list[Promise] = []
         self._boot(now)
 
     def _boot(self, now: int) -> None:
-        logic = Button() if self.kind == "button" else Smoke()
-        self._end = WatchedEnd(self.name, logic.KIND, self._address, self._key, self._random, now)
-        self._terminal = Terminal(self._end, logic)
+        self._logic = Button() if self.kind == "button" else Smoke()
+        self._end = WatchedEnd(self.name, self._logic.KIND, self._address, self._key, self._random, now, self._notice)
+        self._terminal = Terminal(self._end, self._logic)
 
     def promises(self) -> list[Promise]:
         """Every event it was asked to deliver, in order, over all of its boots."""
@@ -154,6 +189,11 @@ class Played:
     def pending(self) -> int:
         """Events that it still holds and can repeat."""
         return int(self._end.pending()) if self.alive else 0
+
+    def standing(self) -> frozenset[str]:
+        """The kinds of alarm and trouble that stand at the terminal itself, now."""
+        bits = self._conditions | self._logic.conditions()
+        return frozenset(kind for bit, kind in self._says.items() if bits & bit)
 
     def resting(self) -> bool:
         """Whether every press that it was given is over; a chamber's smoke may go on for ever."""
@@ -195,6 +235,8 @@ class Played:
         due = [self._terminal.deadline(), self.sensor.deadline(now)]
         return min(at for at in due if at is not None)
 
+
+_TROUBLES: Final = {codes.TAMPER: "tamper", codes.BATTERY_LOW: "battery_low", codes.SENSOR_FAULT: "sensor_fault"}
 
 # What an action makes of the conditions' bits and the battery's percentage.
 _CONDITIONS: Final[dict[str, Callable[[int, int], tuple[int, int]]]] = {

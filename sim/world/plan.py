@@ -1,0 +1,186 @@
+"""What happens to one home in one run: drawn from a seed as a list of items, each of which can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from sim.case import Step, TerminalSpec
+from sim.line import stream
+
+DAY_MS: Final = 24 * 3_600_000
+BUTTONS_MAX: Final = 2
+SMOKES_MAX: Final = 2
+PRESSES_A_DAY: Final = 12.0  # of each button: many for a person, few for a test
+FIRES_A_DAY: Final = 8.0
+MISHAPS_A_DAY: Final = 5.0  # of each terminal: its cover, its battery, its end
+FAULTS_A_DAY: Final = (20.0, 200.0)  # of everything else, drawn for each seed
+LASTS_MS: Final = (1_000, 3_600_000)  # of a fault, drawn evenly by its logarithm
+HEARTBEATS_S: Final = (30, 60, 75, 75)  # of the gateway, below the 90 s after which the centre misses it
+
+Values = Mapping[str, int | str]
+Draw = Callable[[Random], Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that happens: `begin`, and where it has an end, `end` after it. `fault` is its kind, empty for what
+    people and fires do."""
+
+    fault: str
+    begin: Step
+    end: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A home and what happens to it, in the order of its beginnings."""
+
+    seed: int
+    days: float
+    terminals: tuple[TerminalSpec, ...]
+    heartbeat_s: int
+    items: tuple[Item, ...]
+
+    def only(self, keep: frozenset[int]) -> Plan:
+        """The same with those of these numbers alone."""
+        items = tuple(item for number, item in enumerate(self.items) if number in keep)
+        return Plan(self.seed, self.days, self.terminals, self.heartbeat_s, items)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault: which steps begin and end it, how often it is drawn, and what is drawn with it."""
+
+    target: str
+    begin: str
+    end: tuple[str, str] | None  # target and action
+    weight: float = 1.0
+    draw: Draw = lambda random: {}
+    lasts_ms: tuple[int, int] = LASTS_MS
+
+
+def _pct(name: str, most: int) -> Draw:
+    return lambda random: {name: random.randint(1, most)}
+
+
+def _clock_step(random: Random) -> Values:
+    return {"ms": random.choice((-1, 1)) * random.choice((1_000, 60_000, 3_600_000, 86_400_000, 30 * 86_400_000))}
+
+
+# The library: docs/faults.md says what each stands for.
+KINDS: Final[dict[str, Kind]] = {
+    "line_loss": Kind("line", "faults", ("line", "clean"), 2.0, _pct("loss_pct", 60)),
+    "line_repeat": Kind("line", "faults", ("line", "clean"), 1.0, _pct("repeat_pct", 60)),
+    "line_flip": Kind("line", "faults", ("line", "clean"), 1.0, _pct("flip_pct", 40)),
+    "line_noise": Kind(
+        "line", "faults", ("line", "clean"), 1.0, lambda r: {"noise_per_s": r.randint(1, 20)}, (1_000, 60_000)
+    ),
+    "line_replay": Kind("line", "replay", None),
+    "line_unplugged": Kind("line", "unplug", ("line", "plug")),
+    "stranger": Kind("stranger", "babble", ("stranger", "quiet"), 0.5, lasts_ms=(1_000, 60_000)),
+    "forged": Kind("forge", "", None, 0.5, lambda r: {"count": r.randint(1, 3)}),
+    "broker_down": Kind("broker", "down", ("broker", "up"), 2.0),
+    "broker_restart": Kind("broker", "restart", None),
+    "network_outage": Kind(
+        "network", "outage", ("network", "up"), 2.0, lambda r: {"of": r.choice(("gateway", "centre", "both"))}
+    ),
+    "network_half_open": Kind("network", "half_open", None, 1.0, lambda r: {"of": r.choice(("gateway", "centre"))}),
+    "network_slow": Kind(
+        "network", "faults", ("network", "clean"), 1.0, lambda r: {"latency_ms": r.randint(100, 3_000)}
+    ),
+    "network_repeats": Kind("network", "faults", ("network", "clean"), 1.0, _pct("repeat_pct", 50)),
+    "receipts_lost": Kind("network", "faults", ("network", "clean"), 1.0, _pct("lose_receipts_pct", 80)),
+    "agent_killed": Kind("agent", "kill", ("agent", "start"), 3.0, lasts_ms=(500, 300_000)),
+    "agent_paused": Kind("agent", "pause", ("agent", "resume"), 1.0, lasts_ms=(500, 300_000)),
+    "power_cut": Kind("power", "cut", ("power", "up"), 3.0, lambda r: {"unset": r.choice(("", "", "1970", "2000"))}),
+    "disk_hung": Kind("disk", "hold", ("disk", "release"), 1.5, lasts_ms=(500, 600_000)),
+    "disk_slow": Kind("disk", "slow", ("disk", "release")),
+    "disk_eio": Kind("disk", "eio", ("disk", "release"), 1.5),
+    "disk_unreadable": Kind("disk", "unreadable", ("disk", "release")),
+    "disk_full": Kind("disk", "enospc", ("disk", "release"), 1.5),
+    "disk_read_only": Kind("disk", "read_only", ("disk", "release")),
+    "clock_step": Kind("clock", "step", ("clock", "ntp"), 1.0, _clock_step),
+    "clock_1970": Kind("clock", "1970", ("clock", "ntp"), 0.5),
+    "clock_drift": Kind("clock", "drift", ("clock", "ntp"), 0.5, lambda r: {"ppm": r.randint(-500, 500)}),
+    "centre_killed": Kind("centre", "kill", ("centre", "start"), 2.0),
+}
+
+
+def draw(seed: int, days: float) -> Plan:
+    """The plan of this seed; the same for ever with the same version of this file."""
+    random = stream(seed, "plan")
+    terminals = _terminals(random)
+    items: list[Item] = []
+    for spec in terminals:
+        items += _life(stream(seed, f"plan/{spec.id}"), spec, days)
+    items += _faults(stream(seed, "plan/faults"), days)
+    items.sort(key=lambda item: item.begin.t_ms)
+    return Plan(seed, days, terminals, random.choice(HEARTBEATS_S), tuple(items))
+
+
+def _terminals(random: Random) -> tuple[TerminalSpec, ...]:
+    kinds = ["button"] * random.randint(1, BUTTONS_MAX) + ["smoke"] * random.randint(0, SMOKES_MAX)
+    return tuple(TerminalSpec(f"{kind}-{n}", kind, f"room-{n}") for n, kind in enumerate(kinds, 1))
+
+
+def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
+    """What people and fires do to one terminal, and its mishaps."""
+    items: list[Item] = []
+    if spec.kind == "button":
+        for t_ms in _moments(random, PRESSES_A_DAY, days):
+            presses = random.choice((1, 1, 1, 2, 5))
+            items.append(
+                Item("", Step(t_ms, spec.id, "press", {"presses": presses, "every_ms": random.randint(300, 3_000)}))
+            )
+    else:
+        for t_ms in _moments(random, FIRES_A_DAY, days):
+            curve = random.choice(("smouldering", "flaming", "toast"))
+            ends_ms = t_ms + _lasts(random, (5_000, 1_200_000))
+            items.append(Item("", Step(t_ms, spec.id, curve), Step(ends_ms, spec.id, "clearing")))
+    for t_ms in _moments(random, MISHAPS_A_DAY, days):
+        begin, end, fault = random.choice(MISHAPS)
+        ends_ms = t_ms + _lasts(random, LASTS_MS)
+        items.append(Item(fault, Step(t_ms, spec.id, begin), Step(ends_ms, spec.id, end) if end else None))
+    return items
+
+
+MISHAPS: Final = (
+    ("tamper", "untamper", ""),
+    ("battery_low", "battery_changed", "battery_changed"),
+    ("battery_changed", None, "battery_changed"),
+    ("dead", "alive", "terminal_dead"),
+)
+
+
+def _faults(random: Random, days: float) -> list[Item]:
+    rate = random.uniform(*FAULTS_A_DAY)
+    return [_fault(random, t_ms) for t_ms in _moments(random, rate, days)]
+
+
+def _fault(random: Random, t_ms: int) -> Item:
+    (name,) = random.choices(tuple(KINDS), [kind.weight for kind in KINDS.values()])
+    kind = KINDS[name]
+    values = dict(kind.draw(random))
+    end = None
+    if kind.end is not None:
+        target, action = kind.end
+        end = Step(t_ms + _lasts(random, kind.lasts_ms), target, action, values)
+    return Item(name, Step(t_ms, kind.target, kind.begin, values), end)
+
+
+def _moments(random: Random, a_day: float, days: float) -> list[int]:
+    """Moments at random, `a_day` on average (a Poisson process)."""
+    found = []
+    t_ms = random.expovariate(a_day) * DAY_MS
+    while t_ms < days * DAY_MS:
+        found.append(int(t_ms))
+        t_ms += random.expovariate(a_day) * DAY_MS
+    return found
+
+
+def _lasts(random: Random, between_ms: tuple[int, int]) -> int:
+    least, most = between_ms
+    return int(least * (most / least) ** random.random())

@@ -1,0 +1,27 @@
+"""The shortest list of items with which a run still fails: what is left when nothing more can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+
+def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool], tries_max: int) -> tuple[list[int], int]:
+    """Of the item numbers `items`, with all of which it `fails`, a list that fails without any one of them missing
+    where `tries_max` runs allow that; and the number of runs.
+
+    Source: A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2), 2002
+    (ddmin, complements only).
+    """
+    left, tries = list(items), 0
+    size = max(1, len(left) // 2)
+    while size >= 1:
+        start = 0
+        while start < len(left) and tries < tries_max:
+            fewer = left[:start] + left[start + size :]
+            tries += 1
+            if fails(frozenset(fewer)):
+                left = fewer
+            else:
+                start += size
+        size = size // 2 if size > 1 else 0
+    return left, tries

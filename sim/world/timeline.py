@@ -1,0 +1,59 @@
+"""Virtual time: one queue of what is due, in order; nothing happens between two entries of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+
+class Timeline:
+    """`now` is true time in ms, from 0 on. What is due at one moment happens in the order in which it was asked for."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.steps = 0
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._asked = 0
+
+    def at(self, t_ms: int, call: Callable[[], None]) -> None:
+        """Call it at `t_ms`, or now if that is past."""
+        self._asked += 1
+        heappush(self._due, (max(t_ms, self.now), self._asked, call))
+
+    def after(self, ms: int, call: Callable[[], None]) -> None:
+        """Call it in `ms`."""
+        self.at(self.now + ms, call)
+
+    def until(self, t_ms: int) -> None:
+        """Go on to `t_ms`, with everything that is due by then."""
+        due = self._due
+        while due and due[0][0] <= t_ms:
+            self.now, _, call = heappop(due)
+            self.steps += 1
+            call()
+        self.now = max(self.now, t_ms)
+
+
+class Wake:
+    """One part's alarm clock: set anew as often as it likes, it rings at the last moment it was set to."""
+
+    __slots__ = ("_at_ms", "_call", "_timeline")
+
+    def __init__(self, timeline: Timeline, call: Callable[[], None]):
+        self._timeline = timeline
+        self._call = call
+        self._at_ms: int | None = None
+
+    def set(self, at_ms: int | None) -> None:
+        """Ring at `at_ms` (None: not at all) and at no other time."""
+        if at_ms is not None:
+            at_ms = max(at_ms, self._timeline.now)
+        if at_ms != self._at_ms:
+            self._at_ms = at_ms
+            if at_ms is not None:
+                self._timeline.at(at_ms, self._ring)
+
+    def _ring(self) -> None:
+        if self._at_ms is not None and self._at_ms <= self._timeline.now:
+            self._at_ms = None
+            self._call()

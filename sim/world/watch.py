@@ -1,0 +1,161 @@
+"""The invariants of the design, asked after each step of a world in virtual time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.home.actions import action
+from protocol.words import RAISED, RESTORED, UNVERIFIED, Told
+from sim.terminals import Promise
+from sim.world.timeline import Timeline
+
+LIVE_MS_MAX: Final = 10_000  # from the terminal to the centre's commit, while nothing is wrong and nothing waits
+CALM_MS: Final = 60_000  # after the last fault: reconnection, back-off and backlog are over by then
+
+Key = tuple[str, int, int, str, bool]  # terminal, its boot, its number, kind, whether it ends the alarm
+
+
+class Broken(Exception):
+    """An invariant does not hold; `name` is a short word to tell one from another by."""
+
+    def __init__(self, name: str, en: str, zh: str):
+        super().__init__(en)
+        self.name = name
+        self.told = Told(en, zh)
+
+
+def key_of(promise: Promise) -> Key:
+    return promise.terminal, promise.boot, promise.number, promise.kind, promise.phase == RESTORED
+
+
+class Watch:
+    """What terminals were promised, beside what the centre has; raises Broken at the step that breaks it."""
+
+    def __init__(self, timeline: Timeline):
+        self.promises: dict[Key, Promise] = {}
+        self.counts: Counter[str] = Counter()
+        self.excused: set[Key] = set()  # lost with the only card that held them
+        self.latencies_ms: list[int] = []  # of live alarms in calm
+        self.silent: set[str] = set()  # terminals that the gateway has missed
+        self.uplink_lost = False  # as the gateway sees it
+        self._timeline = timeline
+        self._at_centre: Counter[Key] = Counter()
+        self._last: dict[tuple[str, int], int] = {}
+        self._restored_ms = 0  # when the centre last went on from an old copy
+        self._siren_ms: int | None = None  # since when it sounds
+        self._faults = 0  # that are under way
+        self._wrong_ms = 0  # when something was last wrong
+        self.may_damage = False  # a fault has damaged files, so databases may be found damaged
+
+    # --- what goes on ---
+
+    def disturbed(self, more: int) -> None:
+        """So many more faults are under way."""
+        self._faults += more
+        self._wrong_ms = self._timeline.now
+
+    def calm_since_ms(self) -> int | None:
+        return None if self._faults else self._wrong_ms
+
+    # --- terminals ---
+
+    def offered(self, promise: Promise) -> None:
+        self.promises[key_of(promise)] = promise
+        self.counts["offered"] += 1
+
+    def at_centre(self, promise: Promise) -> bool:
+        return self._at_centre[key_of(promise)] > 0
+
+    # --- the gateway ---
+
+    def gateway(self, what: str, details: Mapping[str, Any]) -> None:
+        """A line of the agent's journal."""
+        if what == "siren":
+            self._siren_ms = self._timeline.now if details["state"] == "on" else None
+        elif what == "raised":
+            self._raised(details)
+        elif what == "error":
+            raise Broken("error", f"error in the agent: {details['trace']}", f"网关程序出错：{details['trace']}")
+        elif what == "storage" and "kept aside" in details["detail"] and not self.may_damage:
+            raise Broken("damaged", f"outbox: {details['detail']}", f"发件箱：{details['detail']}")
+
+    def _raised(self, details: Mapping[str, Any]) -> None:
+        kind, phase = details["kind"], details["phase"]
+        self.counts[f"gateway.{kind}.{phase}"] += 1
+        if kind == "terminal_silent":
+            (self.silent.add if phase == RAISED else self.silent.discard)(details["terminal"])
+        elif kind == "uplink_lost":
+            self.uplink_lost = phase == RAISED
+        verified = UNVERIFIED not in details["flags"]
+        if details["phase"] == RAISED and verified and action(details["kind"]).siren and self._siren_ms is None:
+            who = details["terminal"]
+            raise Broken(
+                "siren", f"{who}: {details['kind']} is raised and the siren is quiet", f"{who}：报警但警号未响"
+            )
+
+    # --- the centre ---
+
+    def committed(self, row: Mapping[str, Any]) -> None:
+        """The centre has committed this event."""
+        self.counts["committed"] += 1
+        if row["link"] != "held" or row["source_boot"] is None or row["unverified"]:
+            return
+        name = (row["terminal"], row["source_boot"])
+        key = (*name, row["source_number"], row["kind"], row["phase"] == RESTORED)
+        promise = self.promises.get(key)
+        what = f"{row['terminal']}: {row['kind']} {row['phase']} {name[1], key[2]}"
+        if promise is None:
+            raise Broken(
+                "foreign", f"{what} is at the centre, but no terminal sent it", f"{what} 在中心，但终端从未发送"
+            )
+        self._at_centre[key] += 1
+        if self._at_centre[key] > 1:
+            raise Broken("doubled", f"{what} is at the centre twice", f"{what} 在中心有两条")
+        if promise.offered_ms >= self._restored_ms:  # what a centre lost comes again when it can, in whatever order
+            if key[2] < self._last.get(name, 0):
+                last = self._last[name]
+                raise Broken("order", f"{what} came after number {last}", f"{what} 晚于编号 {last}")
+            self._last[name] = key[2]
+        self._in_time(promise, what)
+
+    def _in_time(self, promise: Promise, what: str) -> None:
+        calm_ms = self.calm_since_ms()
+        if calm_ms is None or promise.offered_ms < calm_ms + CALM_MS:
+            return
+        took_ms = self._timeline.now - promise.offered_ms
+        self.latencies_ms.append(took_ms)
+        if took_ms > LIVE_MS_MAX:
+            raise Broken(
+                "late",
+                f"{what} took {took_ms} ms to the centre although nothing is wrong; at most {LIVE_MS_MAX}",
+                f"{what} 在无故障时用了 {took_ms} 毫秒；最多 {LIVE_MS_MAX}",
+            )
+
+    def restored(self, rows: list[Mapping[str, Any]]) -> None:
+        """The centre goes on with these events; the rest must come again."""
+        self._at_centre = Counter(
+            (row["terminal"], row["source_boot"], row["source_number"], row["kind"], row["phase"] == RESTORED)
+            for row in rows
+            if row["link"] == "held" and row["source_boot"] is not None and not row["unverified"]
+        )
+        self._restored_ms = self._timeline.now
+
+    def excuse(self) -> None:
+        """What is acknowledged and not at the centre may be lost from here on."""
+        for key, promise in self.promises.items():
+            if promise.acknowledged_ms is not None and not self._at_centre[key]:
+                self.excused.add(key)
+
+    # --- the end ---
+
+    def owed(self, alive: frozenset[str]) -> list[Promise]:
+        """What was acknowledged, or is still held, and is not at the centre."""
+        return [
+            promise
+            for key, promise in self.promises.items()
+            if not self._at_centre[key]
+            and key not in self.excused
+            and (promise.acknowledged_ms is not None or (not promise.gone and promise.terminal in alive))
+        ]

@@ -1,0 +1,327 @@
+"""One home with everything behind it, in virtual time: made from a seed, told what happens, watched at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gateway.config import TerminalConfig
+from gateway.home.lifecycle import LAPSING
+from gateway.home.roster import SILENCE_S_MAX
+from protocol import topic
+from protocol.envelope import CENTRE_KID, SigningKey, signing_key
+from protocol.wire import mac
+from protocol.words import RESTORED, TEST, Told
+from sim.case import TerminalSpec
+from sim.disk import Disk
+from sim.judge import Outcome, Row, Said, invariants, read_rows
+from sim.line import Line, stream
+from sim.terminals import SAMPLE_MS, Played, Promise
+from sim.world.centre import Centre
+from sim.world.clock import BEGUN_WALL_MS
+from sim.world.gateway import GATEWAY, PORT, Gateway, config_of
+from sim.world.network import Broker, Client
+from sim.world.network import Path as Way
+from sim.world.patrol import Patrol
+from sim.world.pieces import Bus
+from sim.world.timeline import Timeline
+from sim.world.trace import Trace
+from sim.world.watch import Broken, Watch, key_of
+
+FIRST_ADDRESS: Final = 1001  # as provisioning counts
+HEARTBEAT_S: Final = 30  # of the gateway
+ONLINE_MS_MAX: Final = 120_000  # for every session and the uplink, when nothing is wrong
+SETTLE_MS_MAX: Final = 45 * 60_000  # for a day's backlog, one event of a terminal at a time
+SAID_MS_MAX: Final = 130_000  # two heartbeats of a terminal, and what the gateway makes of them
+LOOK_MS: Final = 500
+CENTRE_BACKOFF_MS_MAX: Final = 2_000
+
+# Events whose notes tell of one event; other notes of the journal are told with their own details.
+_EVENT_NOTES: Final = ("raised", "sent")
+
+
+class World:
+    """`folder` is for the centre's database. Every method that lets time pass may raise Broken."""
+
+    def __init__(
+        self,
+        seed: int,
+        terminals: Sequence[TerminalSpec],
+        folder: Path,
+        heartbeat_s: int = HEARTBEAT_S,
+        keep: bool = False,
+        rest_ms: int = SAMPLE_MS,
+    ):
+        self.seed = seed
+        self.timeline = Timeline()
+        self.trace = Trace(self.timeline, keep)
+        self.watch = Watch(self.timeline)
+        self.said: list[Said] = []
+        self.disturbances = 0  # steps done
+        self.specs = {spec.id: spec for spec in terminals}
+        made = [self._made(number, spec) for number, spec in enumerate(terminals)]
+        signing = {name: _key(seed, name) for name in (GATEWAY, "centre")}
+        self.broker = Broker(self.timeline)
+        self.gateway_path, self.centre_path = Way(), Way(latency_ms=(1, 5))
+        self.disk = Disk(self.random("card"))
+        self.centre = Centre(
+            self.timeline,
+            folder,
+            {GATEWAY: "home"},
+            {GATEWAY.encode(): signing[GATEWAY].verifying()},
+            signing["centre"],
+            self.random("centre"),
+            self._centre_client,
+            self._centre_noted,
+        )
+        self.gateway = Gateway(
+            self.timeline,
+            config_of(made, heartbeat_s),
+            signing[GATEWAY],
+            signing["centre"].verifying(),
+            self.disk,
+            self.random,
+            self._gateway_client,
+            lambda data: self.bus.down(data),
+            self._gateway_noted,
+        )
+        self.gateway.clock.ntp = True
+        self.played = [
+            Played(one.id, one.kind, one.address, one.key, seed, 0, notice=self._noticed, rest_ms=rest_ms)
+            for one in made
+        ]
+        self.bus = Bus(self.timeline, Line(seed), self.played, self.gateway.hear)
+        self._forger = _key(seed, "forger", GATEWAY.encode())
+        self.clients: dict[str, Client] = {}
+        self.random_rot = self.random("rot")
+        self.heartbeat_ms = heartbeat_s * 1000
+        self.silence_ms_max = {one.id: one.silence_s_max * 1000 for one in made}
+        self._patrol = Patrol(self.timeline, self)
+
+    def random(self, name: str) -> Random:
+        """The stream of chance of that name."""
+        return stream(self.seed, name)
+
+    def start(self) -> None:
+        """Everything is switched on; returns when all of it is online."""
+        self.centre.start()
+        self.gateway.start()
+        self.bus.start()
+        self._patrol.start()
+        self._until(self.online, ONLINE_MS_MAX, "offline", "not everything is online", "未全部上线")
+
+    def online(self) -> bool:
+        """Whether every living terminal has a session, and the gateway and the centre their broker."""
+        uplink = self.clients.get("gateway")
+        return (
+            all(played.online() for played in self.played if played.alive)
+            and uplink is not None
+            and uplink.up
+            and self.clients["centre"].up
+        )
+
+    def settle(self) -> None:
+        """Let nothing happen any more, until nothing is owed."""
+        self._until(self.settled, SETTLE_MS_MAX, "unsettled", "not everything has arrived", "未全部送达")
+
+    def settled(self) -> bool:
+        """Whether no terminal holds an event and the centre has receipted all of the gateway's."""
+        agent = self.gateway.agent
+        if agent is None or not self.online() or not all(played.resting() for played in self.played):
+            return False
+        return not any(played.pending() for played in self.played) and not agent.unsettled()
+
+    def verdict(self) -> list[Told]:
+        """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
+        self.timeline.until(self.timeline.now + SAID_MS_MAX)
+        standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
+        outcome = self.outcome()
+        return [*invariants(outcome), *_left_standing(outcome.rows, standing)]
+
+    def outcome(self, **more: Any) -> Outcome:
+        """What the run leaves behind; ends the centre."""
+        counters = {**self.centre.counters()}
+        self.centre.stop()
+        excused = self.watch.excused
+        return Outcome(
+            rows=read_rows(self.centre.database),
+            promises=[one for one in self.promises() if key_of(one) not in excused],
+            dead=frozenset(played.name for played in self.played if not played.alive),
+            begun=(BEGUN_WALL_MS, 0),
+            said=self.said,
+            counters=counters,
+            **more,
+        )
+
+    def promises(self) -> list[Promise]:
+        return [promise for played in self.played for promise in played.promises()]
+
+    def dead(self) -> frozenset[str]:
+        return frozenset(played.name for played in self.played if not played.alive)
+
+    def forge(self, count: int) -> None:
+        """A thief with the gateway's connection but not its key sends alarms of his own making."""
+        from protocol import envelope
+        from sim.forger import alarm
+
+        for number in range(count):
+            data = alarm(GATEWAY, number, BEGUN_WALL_MS + self.timeline.now)
+            payload = envelope.seal(data, self._forger, topic.context(topic.ALARM))
+            self.broker.publish(topic.build(GATEWAY, topic.ALARM), payload)
+
+    def excuse_card(self) -> None:
+        """The card is about to lose what it holds: what is safe nowhere else may be lost with it, and not doubled."""
+        self.watch.may_damage = True
+        self.watch.excuse()
+
+    def restore_centre(self) -> None:
+        """The centre loses its disk and goes on from its last copy."""
+        self.watch.restored([row._asdict() for row in self.centre.restore()])
+
+    # --- what a patrol looks at ---
+
+    def lives(self) -> int:
+        """Changes when gateway, broker or centre starts anew, or their network comes and goes."""
+        return self.gateway.starts + self.disturbances
+
+    def gateway_watches(self) -> bool:
+        return self.gateway.running() and not self.gateway.paused()
+
+    def gateway_reaches_broker(self) -> bool:
+        uplink = self.clients.get("gateway")
+        return self.gateway_watches() and uplink is not None and uplink.up and not self.gateway_path.blocked
+
+    def centre_listens(self) -> bool:
+        client = self.clients.get("centre")
+        return self.centre.running and client is not None and client.up and not self.centre_path.blocked
+
+    def cut_off(self) -> bool:
+        """Whether nothing can come from the centre to the gateway."""
+        return not self.broker.up or self.gateway_path.blocked or not self.centre.running
+
+    def gateway_is_missed(self) -> bool:
+        """Whether the centre's desk shows the gateway as lost."""
+        return bool(self.centre.rows("SELECT 1 FROM incidents WHERE kind = 'gateway_lost' AND restored_ms IS NULL"))
+
+    def sizes(self) -> list[tuple[str, int, int]]:
+        """What must stay within its bounds: its name, how much there is, the most that is allowed."""
+        return [*self.gateway.sizes()]
+
+    # --- putting together ---
+
+    def _made(self, number: int, spec: TerminalSpec) -> TerminalConfig:
+        key = stream(self.seed, f"key/{spec.id}").randbytes(mac.KEY_BYTES)
+        silence_s_max = spec.silence_s_max or SILENCE_S_MAX
+        return TerminalConfig(spec.id, spec.kind, spec.room, PORT, FIRST_ADDRESS + number, key, silence_s_max)
+
+    def _gateway_client(self, received: Callable[[str, bytes], None], changed: Callable[[bool], None]) -> Client:
+        wanted = topic.build(GATEWAY, topic.RECEIPT).rpartition("/")[0]
+        return self._client(
+            "gateway", self.gateway_path, lambda name: name.startswith(wanted), received, changed, 8_000
+        )
+
+    def _centre_client(self, received: Callable[[str, bytes], None]) -> Client:
+        return self._client(
+            "centre", self.centre_path, lambda name: "/up/" in name, received, _nobody, CENTRE_BACKOFF_MS_MAX
+        )
+
+    def _client(self, name: str, path: Way, wants: Any, received: Any, changed: Any, backoff_ms_max: int) -> Client:
+        random = self.random(f"network/{name}")
+        earlier = self.clients.get(name)
+        if earlier is not None:
+            random = earlier.random
+        client = Client(self.timeline, self.broker, path, random, wants, received, changed, backoff_ms_max)
+        self.clients[name] = client
+        return client
+
+    # --- listening ---
+
+    def _noticed(self, promise: Promise, what: str) -> None:
+        """A terminal has a new promise, or one of its promises has come to an end."""
+        self.trace.add(promise.terminal, what, f"{promise.kind} {promise.phase} {promise.boot} {promise.number}")
+        if what == "offered":
+            self.watch.offered(promise)
+        elif what == "acknowledged":
+            self._is_safe(promise)
+
+    def _is_safe(self, promise: Promise) -> None:
+        """Invariant 1: what is acknowledged would outlive anything, from this moment on."""
+        if self.watch.at_centre(promise) or key_of(promise) in self.watch.excused:
+            return
+        if not self.gateway.holds(promise.terminal, promise.boot, promise.number):
+            what = f"{promise.terminal}: {promise.kind} {promise.phase} ({promise.boot}, {promise.number})"
+            raise Broken(
+                "unsafe",
+                f"{what} is acknowledged, and is neither synced on the card nor at the centre",
+                f"{what} 已确认，但既未同步到卡上，也不在中心",
+            )
+
+    def _gateway_noted(self, what: str, details: Mapping[str, Any]) -> None:
+        if what == "committed" or what == "receipted":
+            self.trace.add("gateway", what, " ".join(details["ids"]))
+        elif what == "raised":
+            about = f"{details['id']} {details['terminal']} {details['kind']} {' '.join(details['flags'])}"
+            self.trace.add("gateway", details["phase"], about)
+        elif what in ("siren", "tell"):
+            self.trace.add("resident", what, " ".join(details.values()))
+            word = details.get("state") or details.get("message") or ""
+            self.said.append(Said(what, word, details["kind"], details.get("terminal", ""), self.timeline.now))
+        else:
+            self.trace.add("gateway", what, " ".join(f"{name}={value}" for name, value in details.items()))
+        self.watch.gateway(what, details)
+
+    def _centre_noted(self, note: dict[str, Any]) -> None:
+        what = note["what"]
+        self.trace.add("centre", what, " ".join(str(value) for name, value in note.items() if name != "what"))
+        if what == "committed":
+            _, _, identity = note["event_id"].partition("/")
+            epoch, _, sequence = identity.partition("-")
+            (row,) = self.centre.rows(
+                "SELECT terminal, kind, phase, link, source_boot, source_number, unverified, raised_ms FROM events"
+                " WHERE gateway = ? AND epoch = ? AND sequence = ?",
+                note["gateway"],
+                int(epoch),
+                int(sequence),
+            )
+            self.watch.committed(row)
+
+    # --- waiting ---
+
+    def _until(self, so: Callable[[], bool], most_ms: int, name: str, en: str, zh: str) -> None:
+        end_ms = self.timeline.now + most_ms
+        while not so():
+            if self.timeline.now >= end_ms:
+                minutes = most_ms / 60_000
+                raise Broken(name, f"{en} after {minutes:g} min without a fault", f"{zh}：已无故障 {minutes:g} 分钟")
+            self.timeline.until(self.timeline.now + LOOK_MS)
+
+
+def _key(seed: int, name: str, kid: bytes = b"") -> SigningKey:
+    private = Ed25519PrivateKey.from_private_bytes(stream(seed, f"key/{name}").randbytes(32))
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return signing_key(pem, kid or (CENTRE_KID if name == "centre" else name.encode()))
+
+
+def _left_standing(rows: Sequence[Row], standing: set[tuple[str, str]]) -> Iterator[Told]:
+    """Alarms that are over and stand at the centre all the same, or stand and are not known there."""
+    last = {(row.terminal, row.kind): row.phase for row in rows if row.phase != TEST and not row.unverified}
+    for (terminal, kind), phase in sorted(last.items()):
+        over = phase == RESTORED
+        if kind not in LAPSING and over == ((terminal, kind) in standing):
+            en, zh = ("is over at the centre and stands at the terminal", "在中心已恢复，但终端仍在报警")
+            if not over:
+                en, zh = ("stands at the centre and is over at the terminal", "在中心仍未恢复，但终端已恢复")
+            yield Told(f"{terminal}: {kind} {en}", f"{terminal}：{kind} {zh}")
+    for terminal, kind in sorted(standing - last.keys()):
+        yield Told(
+            f"{terminal}: {kind} stands and the centre does not know it", f"{terminal}：{kind} 未恢复，而中心不知道"
+        )
+
+
+def _nobody(up: bool) -> None:
+    pass
