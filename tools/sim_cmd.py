@@ -1,4 +1,4 @@
-"""`sixkit sim`: plays cases, recorded fires and soaks against the real agent, broker and centre."""
+"""`sixkit sim`: plays cases, recorded fires and soaks against the real agent, broker and centre; explores seeds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from . import explore
 from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, number
 from .locale import language, say
 from .progress import progress
@@ -36,12 +37,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_run(what)
     _add_replay(what)
     _add_soak(what)
+    _add_explore(what)
 
 
 def run(args: argparse.Namespace) -> int:
     """Plays what was asked for; 0 if it came out as it must, 1 if not. Raises Told."""
     clean_up_when_told_to_end()
-    return {"run": _run, "replay": _replay, "soak": _soak}[args.what](args)
+    return {"run": _run, "replay": _replay, "soak": _soak, "explore": explore.run}[args.what](args)
 
 
 def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -95,6 +97,14 @@ def _add_soak(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--kills", type=number(1, KILLS_MAX), default=20, metavar="N", help=say("default 20", "默认 20")
     )
     parser.add_argument("--seed", type=number(0, SEED_MAX), default=1, metavar="N", help=say("default 1", "默认 1"))
+
+
+def _add_explore(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = say(
+        "draw homes, people, faults and crashes from seeds, in virtual time",
+        "由种子生成家庭、人物、故障与崩溃，在虚拟时间中检验",
+    )
+    explore.add_options(_subparser(what, "explore", about, explore.EXAMPLES))
 
 
 def _subparser(

@@ -18,7 +18,8 @@ from sim.world.plan import KINDS, Plan, draw
 from sim.world.run import Failure, Found, run
 from sim.world.shrink import shrink
 
-SHRINK_TRIES_MAX: Final = 120  # runs, each shorter than the one that failed
+SHRINK_S_MAX: Final = 120.0  # of each failure; what is left then still fails
+GRACE_MS: Final = 600_000  # what fails later without an item than with it counts as the same failure
 WAITING_MAX: Final = 4  # seeds handed to each process ahead of time
 
 Progress = Callable[[int, "Explored"], None]  # seeds done, and what was found so far
@@ -191,17 +192,20 @@ def planned(seed: int, wish: Wish) -> Plan:
 
 
 def _shrunk(plan: Plan, wish: Wish, failure: Failure) -> Broken:
-    """With the same invariant broken; how far the day went then does not matter."""
+    """With the same invariant broken, by a little later at the latest."""
+    end_s = time.monotonic() + SHRINK_S_MAX
 
     def fails(keep: frozenset[int]) -> bool:
+        if time.monotonic() > end_s:
+            return False
         with planted(wish.defect):
-            found = run(plan.only(keep))
+            found = run(plan.only(keep), until_ms=failure.t_ms + GRACE_MS)
         return found.failure is not None and found.failure.name == failure.name
 
     numbers = [n for n in range(len(plan.items)) if wish.keep is None or n in wish.keep]
     # What begins after the failure has no part in it, as long as that came in the course of the plan.
     earlier = [n for n in numbers if plan.items[n].begin.t_ms <= failure.t_ms]
-    left, tries = shrink(earlier, fails, SHRINK_TRIES_MAX)
+    left, tries = shrink(earlier, fails)
     days = f"{wish.days:g}"
     keep = ",".join(map(str, left)) or "none"
     planting = f" --plant {wish.defect}" if wish.defect else ""

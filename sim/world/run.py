@@ -60,14 +60,15 @@ def centre_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def run(plan: Plan, keep: bool = False) -> Found:
-    """Play `plan` to its end, or to the step at which an invariant breaks; with `keep`, its whole trace is kept."""
+def run(plan: Plan, keep: bool = False, until_ms: int | None = None) -> Found:
+    """Play `plan` to its end, or to `until_ms`, or to the step at which an invariant breaks; with `keep`, its whole
+    trace is kept."""
     coverage = Coverage()
     with centre_folder() as folder, covering.watched(coverage):
         world = World(plan.seed, plan.terminals, folder, plan.heartbeat_s, keep, REST_MS)
         failure = None
         try:
-            _play(world, plan, coverage)
+            _play(world, plan, coverage, until_ms)
         except Broken as broken:
             failure = Failure(broken.name, broken.told, world.timeline.now, world.timeline.steps)
         except Exception as error:  # noqa: BLE001  whatever the product raises where nothing may be raised is a finding
@@ -89,13 +90,17 @@ def run(plan: Plan, keep: bool = False) -> Found:
     )
 
 
-def _play(world: World, plan: Plan, coverage: Coverage) -> None:
+def _play(world: World, plan: Plan, coverage: Coverage, until_ms: int | None) -> None:
     world.start()
     offset_ms = world.timeline.now
     for item in plan.items:
         _schedule(world, item, offset_ms, coverage)
     ends = [step.t_ms for item in plan.items for step in (item.begin, item.end) if step is not None]
-    world.timeline.until(offset_ms + max([int(plan.days * DAY_MS), *ends]))
+    last_ms = offset_ms + max([int(plan.days * DAY_MS), *ends])
+    if until_ms is not None and until_ms < last_ms:
+        world.timeline.until(until_ms)
+        return
+    world.timeline.until(last_ms)
     world.settle()
     found = world.verdict()
     if found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 
-def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool], tries_max: int) -> tuple[list[int], int]:
-    """Of the item numbers `items`, with all of which it `fails`, a list that fails without any one of them missing
-    where `tries_max` runs allow that; and the number of runs.
+def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> tuple[list[int], int]:
+    """Of the item numbers `items`, with all of which it `fails`, a shorter list with which it still does, and the
+    number of runs. With one item at a time left out, none of what is left can be spared.
 
     Source: A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2), 2002
     (ddmin, complements only).
@@ -16,7 +16,7 @@ def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool], tries_
     size = max(1, len(left) // 2)
     while size >= 1:
         start = 0
-        while start < len(left) and tries < tries_max:
+        while start < len(left):
             fewer = left[:start] + left[start + size :]
             tries += 1
             if fails(frozenset(fewer)):
