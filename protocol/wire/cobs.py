@@ -8,37 +8,36 @@ _RUN_MAX = 254  # bytes other than zero that one code byte can lead; its code, 2
 
 def encode(data: bytes) -> bytes:
     """`data` without zeros; longer by one byte, and by one more for each full 254."""
-    out = bytearray()
-    run = bytearray()
-    full = False  # the last run ended at its limit, so nothing needs to follow it
-    for byte in data:
-        full = False
-        if byte:
-            run.append(byte)
-        if not byte or len(run) == _RUN_MAX:
-            out.append(len(run) + 1)
-            out.extend(run)
-            run = bytearray()
-            full = byte != 0
-    if not full:
-        out.append(len(run) + 1)
-        out.extend(run)
-    return bytes(out)
+    coded = b""
+    while True:
+        out = bytearray(b"\0" + data)  # each zero, and the one in front, makes place for a code byte
+        place = 0
+        for run in data.split(b"\0"):
+            code = len(run) + 1
+            if code > _RUN_MAX:  # the run goes to its limit, and what follows it begins anew
+                code = _RUN_MAX + 1
+                out[place] = code
+                place += code
+                break
+            out[place] = code
+            place += code
+        coded += out[:place]
+        data = data[place - 1 :]
+        if not data:
+            return coded
 
 
 def decode(data: bytes) -> bytes | None:
     """What `encode` was given; None where `data` cannot come from it (a zero inside, a run cut short, nothing)."""
     if not data or 0 in data:
         return None
-    out = bytearray()
-    place = 0
-    while place < len(data):
+    out = bytearray(data)  # each code byte but the first makes place for a zero
+    plain, begin, place, end = b"", 1, 0, len(data)
+    while place < end:
         code = data[place]
-        end = place + code
-        if end > len(data):
-            return None
-        out.extend(data[place + 1 : end])
-        if code <= _RUN_MAX and end < len(data):
-            out.append(0)
-        place = end
-    return bytes(out)
+        out[place] = 0
+        place += code
+        if code > _RUN_MAX:  # no zero here, so the code byte that follows goes
+            plain += out[begin:place]
+            begin = place + 1
+    return plain + out[begin:] if place == end else None

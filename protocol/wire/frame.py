@@ -1,7 +1,6 @@
 """Frames on the serial line: a CRC behind each, COBS around it, a zero before and after; and the way back."""
 
 import binascii
-import struct
 
 from protocol.wire import cobs
 
@@ -12,51 +11,46 @@ _CRC_BYTES = 4
 
 def wrap(message: bytes) -> bytes:
     """`message` as bytes for the line; the zero in front ends whatever noise came before it."""
-    crc = struct.pack(">I", binascii.crc32(message))
+    crc = binascii.crc32(message).to_bytes(_CRC_BYTES, "big")
     return b"\0" + cobs.encode(message + crc) + b"\0"
 
 
 class Deframer:
-    """Finds messages in a stream of any bytes; holds at most one frame of the longest kind.
+    """Finds messages in a stream of any bytes; holds at most one frame of the longest kind and one byte more.
 
     Counts in `counters`: `oversize`, `bad_cobs`, `bad_crc`.
     """
 
     def __init__(self, counters: dict[str, int]) -> None:
         self._counters = counters
-        self._part = b""
-        self._skipping = False  # too much came without a zero: nothing counts until the next one
+        self._part = b""  # of a frame whose end has not come
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that `data` completes, with their CRC checked and taken off."""
         messages = []
         pieces = bytes(data).split(b"\0")
-        for piece in pieces[:-1]:
-            self._take(piece)
-            message = self._close()
-            if message is not None:
-                messages.append(message)
-        self._take(pieces[-1])
+        rest = pieces.pop()
+        for piece in pieces:
+            if self._part:
+                piece, self._part = self._part + piece, b""
+            if piece:  # two zeros in a row are the end of one frame and the start of the next
+                message = self._opened(piece)
+                if message is not None:
+                    messages.append(message)
+        if rest:
+            self._part += rest[: _CODED_BYTES_MAX + 1 - len(self._part)]  # the byte more tells that it is too long
         return messages
 
-    def _take(self, piece: bytes) -> None:
-        if len(self._part) + len(piece) > _CODED_BYTES_MAX:
-            self._skipping = True
-        self._part = b"" if self._skipping else self._part + piece
-
-    def _close(self) -> bytes | None:
-        part, skipped = self._part, self._skipping
-        self._part, self._skipping = b"", False
-        if skipped:
+    def _opened(self, coded: bytes) -> bytes | None:
+        if len(coded) > _CODED_BYTES_MAX:
             return self._refused("oversize")
-        if not part:
-            return None  # two zeros in a row are the end of one frame and the start of the next
-        raw = cobs.decode(part)
+        raw = cobs.decode(coded)
         if raw is None or len(raw) <= _CRC_BYTES:
             return self._refused("bad_cobs")
-        if struct.unpack(">I", raw[-_CRC_BYTES:])[0] != binascii.crc32(raw[:-_CRC_BYTES]):
+        message = raw[:-_CRC_BYTES]
+        if binascii.crc32(message) != int.from_bytes(raw[-_CRC_BYTES:], "big"):
             return self._refused("bad_crc")
-        return raw[:-_CRC_BYTES]
+        return message
 
     def _refused(self, reason: str) -> bytes | None:
         self._counters[reason] += 1

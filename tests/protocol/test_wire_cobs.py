@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from protocol.wire import cobs
 
 # Long runs without a zero are where COBS is easy to get wrong.
-RUNS = st.lists(st.one_of(st.binary(max_size=6), st.integers(250, 260).map(lambda n: b"x" * n)), max_size=5)
+LONG = st.one_of(st.integers(250, 260), st.sampled_from([507, 508, 509])).map(lambda n: b"x" * n)
+RUNS = st.lists(st.one_of(st.binary(max_size=6), LONG), max_size=5)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,26 @@ def test_encodes_as_the_reference_does_and_back(plain: bytes) -> None:
     assert cobs.decode(coded) == plain
 
 
-@given(st.one_of(st.binary(max_size=40), st.binary(max_size=40).map(lambda b: b.replace(b"\0", b"\x03"))))
+@given(st.binary(max_size=700))
+def test_encodes_any_bytes_as_the_reference_does_and_back(plain: bytes) -> None:
+    assert cobs.encode(plain) == reference.encode(plain)
+    assert cobs.decode(cobs.encode(plain)) == plain
+
+
+def without_zeros(data: bytes) -> bytes:
+    return data.replace(b"\0", b"\x03")
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=40),
+        st.binary(max_size=40).map(without_zeros),
+        # Whole runs and cut ones, at and below their limit.
+        st.lists(st.one_of(st.just(b"\xff" + b"x" * 254), st.binary(max_size=9).map(without_zeros)), max_size=5).map(
+            b"".join
+        ),
+    )
+)
 def test_refuses_what_the_reference_refuses(data: bytes) -> None:
     try:
         expected = reference.decode(data) if data else None  # the reference takes nothing for nothing; we refuse it

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
 from itertools import pairwise
 
+from cobs import cobs  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +36,31 @@ def test_any_bytes_in_any_split_give_the_same(data: bytes, cuts: list[int]) -> N
     assert counts[0] == counts[1] == counts[2]
 
 
+def naive(data: bytes) -> tuple[list[bytes], dict[str, int]]:
+    """The messages in `data`, and how many of what was refused, as the definition has it."""
+    found, counts = [], dict.fromkeys(REASONS, 0)
+    for coded in filter(None, data.split(b"\0")[:-1]):
+        try:
+            raw = cobs.decode(coded)
+        except cobs.DecodeError:
+            raw = b""
+        if len(coded) > RAW_BYTES_MAX + 1:
+            counts["oversize"] += 1
+        elif len(raw) <= 4:
+            counts["bad_cobs"] += 1
+        elif raw[-4:] != binascii.crc32(raw[:-4]).to_bytes(4):
+            counts["bad_crc"] += 1
+        else:
+            found.append(raw[:-4])
+    return found, counts
+
+
+@given(STREAMS.map(b"".join))
+def test_finds_and_counts_what_a_naive_reading_does(data: bytes) -> None:
+    counts = dict.fromkeys(REASONS, 0)
+    assert (Deframer(counts).feed(data), counts) == naive(data)
+
+
 @given(GARBAGE, st.lists(MESSAGES, min_size=1, max_size=5))
 def test_a_message_gets_through_right_after_any_garbage(garbage: bytes, messages: list[bytes]) -> None:
     found = deframer().feed(garbage + b"".join(wrap(m) for m in messages))
@@ -58,7 +85,7 @@ def test_holds_no_more_than_one_frame_of_what_has_no_end() -> None:
     tested = Deframer(counters)
     for _ in range(1000):
         assert tested.feed(b"x" * 50) == []
-        assert len(tested._part) <= RAW_BYTES_MAX + 1
+        assert len(tested._part) <= RAW_BYTES_MAX + 2  # a byte more than the longest coded one: so it is too long
     assert tested.feed(b"\0" + wrap(b"after")) == [b"after"]
     assert counters == {"oversize": 1, "bad_cobs": 0, "bad_crc": 0}
 
