@@ -35,6 +35,7 @@ class GatewayEnd:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self._deframer = frame.Deframer(self.counters)
         self._peers = {address: Peer(address, key, random, heartbeat_s, self.counters) for address, key in keys.items()}
+        self._stirred: dict[int, Peer] = {}  # since the last `poll`; nobody else has anything to be told
         self._now = 0
 
     def receive(self, data: bytes, now: int) -> "list[Said]":
@@ -50,21 +51,26 @@ class GatewayEnd:
 
     def acknowledge(self, address: int, boot: int, number: int) -> None:
         """The event is safe: the next `poll` tells its terminal, and each later repeat is answered at once."""
-        if address in self._peers:
-            self._peers[address].acknowledge(boot, number)
-        else:
+        peer = self._peers.get(address)
+        if peer is None:
             self.counters["acks_unknown"] += 1
+            return
+        self._stirred[address] = peer
+        peer.acknowledge(boot, number)
 
     def poll(self, now: int) -> bytes:
         """What to write to the line now."""
         out = b""
-        for peer in self._peers.values():
-            out += peer.poll(now)
+        if self._stirred:
+            for address, peer in self._peers.items():  # in their own order
+                if address in self._stirred:
+                    out += peer.poll(now)
+            self._stirred = {}
         return out
 
     def deadline(self) -> int | None:
         """When `poll` is due in ms: the past if it is, None while nothing waits."""
-        return self._now if any(peer.waiting() for peer in self._peers.values()) else None
+        return self._now if any(peer.waiting() for peer in self._stirred.values()) else None
 
     def _message(self, raw: bytes, now: int) -> "list[Said]":
         message = messages.parse(raw)
@@ -75,6 +81,7 @@ class GatewayEnd:
         peer = self._peers.get(message.address)
         if peer is None:
             return self._refuse("foreign")
+        self._stirred[message.address] = peer
         if message.type != messages.HELLO:
             return peer.said(message, now)
         peer.hello(message, now)

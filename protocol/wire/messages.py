@@ -16,16 +16,18 @@ ACK = 5  # gateway: EVENT and the event's number, or HEARTBEAT and its counter
 ASK = 6  # gateway: "I cannot verify the message with this tag: hello, please"
 
 _HEADER = ">BII"
-_HEADER_BYTES = 9
-_BODIES = {
-    HELLO: ">8sIBH",
-    WELCOME: ">8sH",
-    EVENT: ">IIBBIiBB",
-    HEARTBEAT: ">IBBiB",
-    ACK: ">BI",
-    ASK: ">8s",
+_LAYOUTS = {  # of all but the tag
+    HELLO: _HEADER + "8sIBH",
+    WELCOME: _HEADER + "8sH",
+    EVENT: _HEADER + "IIBBIiBB",
+    HEARTBEAT: _HEADER + "IBBiB",
+    ACK: _HEADER + "BI",
+    ASK: _HEADER + "8s",
 }
+_SIZES = {type: struct.calcsize(layout) + mac.TAG_BYTES for type, layout in _LAYOUTS.items()}
 _FROM_TERMINAL = (HELLO, EVENT, HEARTBEAT)
+# In front of what a tag vouches for: the direction, so that nothing can be reflected to the one who said it.
+_LABELS = {type: b"sixkit/1 t>g" if type in _FROM_TERMINAL else b"sixkit/1 g>t" for type in _LAYOUTS}
 
 U8_MAX = 0xFF
 U16_MAX = 0xFFFF
@@ -53,7 +55,9 @@ if TYPE_CHECKING:
 
 def clamp(value: int, least: int, most: int) -> int:
     """`value`, or the nearer limit; struct would raise on CPython and wrap on MicroPython."""
-    return max(least, min(most, value))
+    if value < least:
+        return least
+    return most if value > most else value
 
 
 def from_terminal(type: int) -> bool:
@@ -61,30 +65,39 @@ def from_terminal(type: int) -> bool:
     return type in _FROM_TERMINAL
 
 
+class Key(mac.Keyed):
+    """A key of a terminal or of a session, ready to seal messages and to vouch for them."""
+
+    def seal(self, type: int, address: int, counter: int, fields: tuple[object, ...], context: bytes = b"") -> bytes:
+        """A message with its tag; `context` is vouched for too but not sent."""
+        signed = struct.pack(_LAYOUTS[type], type, address, counter, *fields)
+        return signed + self.hmac_sha256(_LABELS[type] + signed + context)[: mac.TAG_BYTES]
+
+    def vouches(self, message: "Message", context: bytes = b"") -> bool:
+        """Whether `message` was sealed under this key with `context`."""
+        code = self.hmac_sha256(_LABELS[message.type] + message.signed + context)
+        return mac.same(message.tag, code[: mac.TAG_BYTES])
+
+
 def seal(key: bytes, type: int, address: int, counter: int, fields: tuple[object, ...], context: bytes = b"") -> bytes:
-    """A message with its tag under `key`; `context` is vouched for too but not sent."""
-    signed = struct.pack(_HEADER, type, address, counter) + struct.pack(_BODIES[type], *fields)
-    return signed + _tag(key, type, signed, context)
+    """A message under a key that is used once; see `Key.seal`."""
+    return Key(key).seal(type, address, counter, fields, context)
 
 
 def vouches(key: bytes, message: "Message", context: bytes = b"") -> bool:
-    """Whether `message` was sealed under `key` with `context`."""
-    return mac.same(message.tag, _tag(key, message.type, message.signed, context))
+    """Whether `message` was sealed under a key that is used once; see `Key.vouches`."""
+    return Key(key).vouches(message, context)
+
+
+def of_another(data: bytes, address: int) -> bool:
+    """Whether `data` holds a message to or from another terminal than the one at `address`; cheaper than `parse`."""
+    return len(data) > 0 and len(data) == _SIZES.get(data[0]) and int.from_bytes(data[1:5], "big") != address
 
 
 def parse(data: bytes) -> "Message | None":
     """The message in `data`, not yet verified; None where it has an unknown type or another length than its type's."""
-    if len(data) < _HEADER_BYTES:
+    if not data or len(data) != _SIZES.get(data[0]):
         return None
-    type, address, counter = struct.unpack(_HEADER, data[:_HEADER_BYTES])
-    layout = _BODIES.get(type)
-    if layout is None or len(data) != _HEADER_BYTES + struct.calcsize(layout) + mac.TAG_BYTES:
-        return None
+    values = struct.unpack_from(_LAYOUTS[data[0]], data)
     signed, tag = data[: -mac.TAG_BYTES], data[-mac.TAG_BYTES :]
-    return Message(type, address, counter, struct.unpack(layout, signed[_HEADER_BYTES:]), signed, tag)
-
-
-def _tag(key: bytes, type: int, signed: bytes, context: bytes) -> bytes:
-    # The direction is in the label, so that nothing can be reflected to the one who said it.
-    label = b"sixkit/1 t>g" if from_terminal(type) else b"sixkit/1 g>t"
-    return mac.hmac_sha256(key, label + signed + context)[: mac.TAG_BYTES]
+    return Message(values[0], values[1], values[2], values[3:], signed, tag)

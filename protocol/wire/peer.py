@@ -32,13 +32,13 @@ class Boot:
 class Offer(Session):
     """A session that a hello has begun; a message in it confirms that the hello was no replay."""
 
-    def __init__(self, key: bytes, hello: "Message", nonce: bytes) -> None:
+    def __init__(self, key: messages.Key, hello: "Message", nonce: bytes) -> None:
         self.hello_nonce, self.boot, self.kind, self.firmware = hello.fields
         self.hello_count = hello.counter
         self.nonce = nonce
         self.welcome_due = True
         self.welcome_ms: int | None = None
-        super().__init__(mac.session_key(key, hello.address, self.hello_nonce, nonce))
+        super().__init__(key.session_key(hello.address, self.hello_nonce, nonce))
 
 
 class Peer:
@@ -49,7 +49,7 @@ class Peer:
     ) -> None:
         if len(key) != mac.KEY_BYTES:
             raise ValueError("a terminal's key has 32 bytes")
-        self._address, self._key, self._random = address, key, random
+        self._address, self._key, self._random = address, messages.Key(key), random
         self._heartbeat_s, self._counters = messages.clamp(heartbeat_s, 1, messages.U16_MAX), counters
         self._confirmed: list[Offer] = []  # the last is the current one
         self._candidates: list[Offer] = []  # oldest first
@@ -65,10 +65,10 @@ class Peer:
 
     def hello(self, message: "Message", now: int) -> None:
         """A terminal, or somebody who has recorded it, wants a session: offer one; nothing else changes yet."""
-        if not messages.vouches(self._key, message):
+        if not self._key.vouches(message):
             self._count("bad_tag")
             return
-        for offer in self._confirmed[-1:] + self._candidates:
+        for offer in self._open_offers():
             if offer.hello_nonce == message.fields[0]:
                 self._welcome_again(offer, now)
                 return
@@ -101,8 +101,9 @@ class Peer:
 
     def waiting(self) -> bool:
         """Whether there is something to say."""
-        welcome = any(offer.welcome_due for offer in self._confirmed[-1:] + self._candidates)
-        return welcome or self._ask is not None or self._ack_event > 0 or self._ack_heartbeat > 0
+        if self._ack_heartbeat > 0 or self._ack_event > 0 or self._ask is not None:
+            return True
+        return any(offer.welcome_due for offer in self._open_offers())
 
     def poll(self, now: int) -> bytes:
         """All there is to say; each thing is said once, and again when the terminal repeats what it answers."""
@@ -113,11 +114,11 @@ class Peer:
         if self._ack_heartbeat:
             out += self._send_ack(HEARTBEAT, self._ack_heartbeat)
             self._ack_heartbeat = 0
-        for offer in self._confirmed[-1:] + self._candidates:
+        for offer in self._open_offers():
             if offer.welcome_due:
                 out += self._send_welcome(offer, now)
         if self._ask is not None:
-            out += frame.wrap(messages.seal(self._key, ASK, self._address, 0, (self._ask,)))
+            out += frame.wrap(self._key.seal(ASK, self._address, 0, (self._ask,)))
             self._ask = None
         return out
 
@@ -131,7 +132,7 @@ class Peer:
         offer.welcome_due = False
         offer.welcome_ms = now
         fields = (offer.nonce, self._heartbeat_s)
-        return frame.wrap(messages.seal(self._key, WELCOME, self._address, 0, fields, offer.hello_nonce))
+        return frame.wrap(self._key.seal(WELCOME, self._address, 0, fields, offer.hello_nonce))
 
     # --- sessions ---
 
@@ -158,8 +159,15 @@ class Peer:
             self._hello_ms = now
         return True
 
+    def _open_offers(self) -> list[Offer]:
+        """Those whose hello may come again."""
+        return self._confirmed[-1:] + self._candidates
+
     def _offer_of(self, message: "Message") -> Offer | None:
-        for offer in self._confirmed[::-1] + self._candidates[::-1]:
+        for offer in reversed(self._confirmed):
+            if offer.vouches(message):
+                return offer
+        for offer in reversed(self._candidates):
             if offer.vouches(message):
                 return offer
         return None

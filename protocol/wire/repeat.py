@@ -34,8 +34,9 @@ class Repeat:
         """It has been said at `now`: wait, up to a quarter longer than the back-off, and longer the next time."""
         self.tries += 1
         self._sent_ms = now
-        self.at_ms = now + self._wait_ms + self._wait_ms * self._random(1)[0] // 1024
-        self._wait_ms = min(2 * self._wait_ms, self._most_ms)
+        wait_ms = self._wait_ms
+        self.at_ms = now + wait_ms + wait_ms * self._random(1)[0] // 1024
+        self._wait_ms = min(2 * wait_ms, self._most_ms)
 
     def hasten(self, now: int) -> None:
         """There is more reason to say it than before: fall back to the first wait."""

@@ -23,18 +23,18 @@ class Session:
     """Messages out are numbered and tagged; messages in are verified, each number taken once."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._key = messages.Key(key)
         self.sent = 0  # the last counter used
         self.received = 0  # the highest counter taken
 
     def seal(self, type: int, address: int, fields: tuple[object, ...]) -> bytes:
         """The next message of this session, with the next counter."""
         self.sent += 1
-        return messages.seal(self._key, type, address, self.sent, fields)
+        return self._key.seal(type, address, self.sent, fields)
 
     def vouches(self, message: "messages.Message") -> bool:
         """Whether `message` was sealed in this session."""
-        return messages.vouches(self._key, message)
+        return self._key.vouches(message)
 
     def take(self, message: "messages.Message") -> bool:
         """Whether `message`, verified, is newer than all before it; from now on it is not."""

@@ -4,7 +4,7 @@ from protocol.wire import codes, frame, mac, messages
 from protocol.wire.held import Queue
 from protocol.wire.messages import ACK, ASK, EVENT, HEARTBEAT, HELLO, WELCOME, clamp
 from protocol.wire.repeat import Repeat
-from protocol.wire.session import COUNTER_MAX, COUNTER_RENEW, Session, keep
+from protocol.wire.session import COUNTER_MAX, COUNTER_RENEW, Session
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take this name for true
 if TYPE_CHECKING:
@@ -39,17 +39,18 @@ class TerminalEnd:
             raise ValueError("a terminal's key has 32 bytes")
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.boot = int.from_bytes(random(4), "big")  # random, so that no flash need be written to tell boots apart
-        self._address, self._kind, self._key, self._random = address, kind_code, key, random
+        self._address, self._kind, self._key, self._random = address, kind_code, messages.Key(key), random
         self._deframer = frame.Deframer(self.counters)
         self._queue = Queue()
         self._session: Session | None = None
         self._condition_bits, self._battery_pct, self._value = 0, codes.BATTERY_UNKNOWN, 0
         self._news = False  # the conditions are not those that the last heartbeat told
-        self._askable: list[bytes] = []
+        self._askable = [b""] * ASKABLE_MAX  # tags, each at its counter modulo this
         self._hello = Repeat(HELLO_MS_FIRST, HELLO_MS_MOST, random)
         self._hello_count = 0
         self._event = Repeat(EVENT_MS_FIRST, EVENT_MS_MOST, random)
         self._heartbeat = Repeat(EVENT_MS_FIRST, EVENT_MS_MOST, random)
+        self._timers = (self._hello, self._event, self._heartbeat)
         self._heartbeat_ms = HEARTBEAT_S * 1000
         self._heartbeat_first = 0  # counter of the first try of the heartbeat that waits for its answer
         self._lost_said = 0  # events lost to a full queue, as that heartbeat tells
@@ -94,15 +95,15 @@ class TerminalEnd:
     def receive(self, data: bytes, now: int) -> None:
         """Take any bytes from the line; never raises."""
         for raw in self._deframer.feed(data):
+            if messages.of_another(raw, self._address):
+                continue  # on a line of many most are
             message = messages.parse(raw)
             if message is None:
                 self._count("bad_form")
-            elif message.address != self._address:
-                pass  # for another terminal on this line
-            elif message.type == WELCOME:
-                self._on_welcome(message, now)
             elif message.type == ACK:
                 self._on_ack(message, now)
+            elif message.type == WELCOME:
+                self._on_welcome(message, now)
             elif message.type == ASK:
                 self._on_ask(message, now)
 
@@ -122,19 +123,24 @@ class TerminalEnd:
 
     def deadline(self) -> int:
         """When `poll` has something to do next, in ms."""
-        return min([timer.at_ms for timer in (self._hello, self._event, self._heartbeat) if timer.at_ms is not None])
+        due = None
+        for timer in self._timers:
+            if timer.at_ms is not None and (due is None or timer.at_ms < due):
+                due = timer.at_ms
+        assert due is not None  # without a session there are hellos, with one there are heartbeats
+        return due
 
     # --- in ---
 
     def _on_welcome(self, message: "Message", now: int) -> None:
         if self._hello.at_ms is None:
             return  # a repeat of the one that was taken
-        if not messages.vouches(self._key, message, self._hello_nonce):
+        if not self._key.vouches(message, self._hello_nonce):
             self._count("bad_tag")
             return
         nonce, heartbeat_s = message.fields
-        self._session = Session(mac.session_key(self._key, self._address, self._hello_nonce, nonce))
-        self._askable = []
+        self._session = Session(self._key.session_key(self._address, self._hello_nonce, nonce))
+        self._askable = [b""] * ASKABLE_MAX
         self._heartbeat_ms = max(1, heartbeat_s) * 1000
         self._hello.stop()
         self._heartbeat.start(now)
@@ -155,7 +161,7 @@ class TerminalEnd:
     def _on_ask(self, message: "Message", now: int) -> None:
         if message.fields[0] not in self._askable:
             self._count("asks_refused")
-        elif not messages.vouches(self._key, message):
+        elif not self._key.vouches(message):
             self._count("bad_tag")
         elif self._hello.at_ms is None:
             self._start_hello(self._hello.soonest(now))
@@ -182,7 +188,7 @@ class TerminalEnd:
     def _send_hello(self, now: int) -> bytes:
         # Repeats are the same bytes, so that any of the welcomes that they bring will do.
         fields = (self._hello_nonce, self.boot, self._kind, FIRMWARE)
-        out = frame.wrap(messages.seal(self._key, HELLO, self._address, self._hello_count, fields))
+        out = frame.wrap(self._key.seal(HELLO, self._address, self._hello_count, fields))
         if self._hello.tries >= HELLOS_BEFORE_CRY:
             out += self._cry(now)
         self._hello.sent(now)
@@ -193,7 +199,7 @@ class TerminalEnd:
         held = self._queue.first_of_life()
         if held is None:
             return b""
-        return frame.wrap(messages.seal(self._key, EVENT, self._address, 0, self._event_fields(held, now)))
+        return frame.wrap(self._key.seal(EVENT, self._address, 0, self._event_fields(held, now)))
 
     def _send_event(self, now: int) -> bytes:
         held = self._queue.first()
@@ -222,11 +228,11 @@ class TerminalEnd:
     def _send(self, type: int, fields: tuple[int, ...], now: int) -> bytes:
         assert self._session is not None  # the timers run only while there is one
         message = self._session.seal(type, self._address, fields)
-        keep(self._askable, message[-mac.TAG_BYTES :], ASKABLE_MAX)
+        self._askable[self._session.sent % ASKABLE_MAX] = message[-mac.TAG_BYTES :]
         if self._session.sent >= COUNTER_RENEW:
             self._want_hello(now)
-        if self._session.sent >= COUNTER_MAX:
-            self._end_session()
+            if self._session.sent >= COUNTER_MAX:
+                self._end_session()
         return frame.wrap(message)
 
     def _end_session(self) -> None:

@@ -352,6 +352,40 @@ def test_a_session_out_of_counters_is_silent_instead_of_repeating_one() -> None:
     assert gate.poll(60_000) == b""
 
 
+# --- several terminals ---
+
+
+def test_answers_come_in_the_order_of_the_roster_whoever_spoke_first() -> None:
+    gate = gateway(1, 2, 3)
+    ends = [TerminalEnd(address, SMOKE, KEY, Random(address).randbytes, 0) for address in (3, 1)]
+    gate.receive(b"".join(end.poll(0) for end in ends), 0)
+    assert [message.address for message in parsed(gate.poll(0))] == [1, 3]
+
+
+def test_each_terminal_is_answered_though_others_have_nothing_to_be_told() -> None:
+    gate = gateway(*range(1, 7))
+    ends = [TerminalEnd(address, SMOKE, KEY, Random(address).randbytes, 0) for address in range(1, 7)]
+    for end in ends:
+        talk(end, gate, 0)
+    for end in reversed(ends):
+        assert gate.deadline() is None
+        assert gate.poll(60_000) == b""
+        gate.receive(end.poll(60_000), 60_000)
+        assert gate.deadline() == 60_000
+        end.receive(gate.poll(60_000), 60_000)
+        assert end.deadline() == 120_000
+
+
+def test_a_message_that_leaves_nothing_to_say_leaves_no_deadline() -> None:
+    end, gate = met()
+    beat = end.poll(60_000)
+    gate.receive(beat, 60_000)
+    gate.poll(60_000)
+    gate.receive(beat, 60_001)  # a replay
+    assert gate.deadline() is None
+    assert gate.poll(60_001) == b""
+
+
 # --- what else comes ---
 
 

@@ -42,6 +42,24 @@ def test_is_the_hmac_of_the_standard_library(key: bytes, message: bytes) -> None
     assert mac.hmac_sha256(key, message) == hmac.digest(key, message, "sha256")
 
 
+@given(st.binary(max_size=200), st.lists(st.binary(max_size=200), max_size=4))
+def test_a_key_that_is_kept_gives_each_message_its_own_code(key: bytes, messages: list[bytes]) -> None:
+    keyed = mac.Keyed(key)
+    assert [keyed.hmac_sha256(m) for m in messages] == [hmac.digest(key, m, "sha256") for m in messages]
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 63))
+def test_tags_that_differ_in_one_bit_are_not_the_same(tag: bytes, bit: int) -> None:
+    other = bytearray(tag)
+    other[bit // 8] ^= 1 << bit % 8
+    assert not mac.same(tag, bytes(other))
+
+
+@pytest.mark.parametrize(("one", "other"), [(b"", b"\0"), (b"\0tag", b"tag"), (b"tag", b"tag\0")])
+def test_tags_of_different_lengths_are_not_the_same(one: bytes, other: bytes) -> None:
+    assert not mac.same(one, other)
+
+
 @given(st.binary(max_size=9), st.binary(max_size=9))
 def test_same_means_equal(one: bytes, other: bytes) -> None:
     assert mac.same(one, other) == (one == other)

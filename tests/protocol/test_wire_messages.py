@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,12 +36,28 @@ def test_comes_back_as_it_was_sealed(content: tuple[int, int, int, tuple[object,
     assert not messages.vouches(KEY[::-1], message, context)
 
 
+@given(CONTENTS, st.binary(max_size=8))
+def test_a_tag_is_the_start_of_an_hmac_over_direction_message_and_context(
+    content: tuple[int, int, int, tuple[object, ...]], context: bytes
+) -> None:
+    signed, tag = messages.seal(KEY, *content, context)[:-8], messages.seal(KEY, *content, context)[-8:]
+    direction = b"t>g" if content[0] in (messages.HELLO, messages.EVENT, messages.HEARTBEAT) else b"g>t"
+    assert tag == hmac.digest(KEY, b"sixkit/1 " + direction + signed + context, "sha256")[:8]
+
+
 @given(CONTENTS, st.integers(0, 10_000), st.integers(0, 7))
 def test_a_tag_vouches_for_every_bit(content: tuple[int, int, int, tuple[object, ...]], place: int, bit: int) -> None:
     bent = bytearray(messages.seal(KEY, *content))
     bent[place % len(bent)] ^= 1 << bit
     message = messages.parse(bytes(bent))
     assert message is None or not messages.vouches(KEY, message)
+
+
+@given(st.one_of(st.binary(max_size=70), CONTENTS.map(lambda c: messages.seal(KEY, *c))), U32)
+def test_a_message_of_another_terminal_is_told_without_parsing_it(data: bytes, address: int) -> None:
+    message = messages.parse(data)
+    assert messages.of_another(data, address) == (message is not None and message.address != address)
+    assert message is None or not messages.of_another(data, message.address)
 
 
 @given(st.binary(max_size=70))
