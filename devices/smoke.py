@@ -19,6 +19,8 @@ _LOW, _BETWEEN, _HIGH = 0, 1, 2
 
 _QUIET, _RISING, _ALARM, _CLEARING = "quiet", "rising", "alarm", "clearing"
 
+_STANDING = (_ALARM, _CLEARING)
+
 # state: what follows a sample that is low, between, high
 _NEXT = {
     _QUIET: (_QUIET, _QUIET, _RISING),
@@ -80,7 +82,7 @@ class Smoke(Logic):
     def conditions(self) -> int:
         """SENSOR_FAULT until samples have been in range for FAULT_CLEAR_MS; ALARM_STANDING from raised to restored."""
         bits = 0 if self._fault_since is None else SENSOR_FAULT
-        return bits | (ALARM_STANDING if self._state in (_ALARM, _CLEARING) else 0)
+        return bits | (ALARM_STANDING if self._state in _STANDING else 0)
 
     def value(self) -> int:
         """The latest obscuration, mdB/m."""

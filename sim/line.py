@@ -48,12 +48,15 @@ class Way:
 
     def carry(self, data: bytes, now: int) -> bytes:
         """What comes out at `now` (mono ms) when `data` goes in; an unfinished frame waits for its end."""
-        *frames, self._partial = (self._partial + data).split(DELIMITER)
-        out = b"".join(self._frame(frame) for frame in frames if frame)
-        if len(self._partial) > FRAME_BYTES_MAX:
-            out, self._partial = out + self._partial, b""
-        out += b"".join(_delimited(frame) for frame in self._replays)
-        self._replays.clear()
+        out = b""
+        if data:
+            *frames, self._partial = (self._partial + data).split(DELIMITER)
+            out = b"".join([self._frame(frame) for frame in frames if frame])
+            if len(self._partial) > FRAME_BYTES_MAX:
+                out, self._partial = out + self._partial, b""
+        if self._replays:
+            out += b"".join([_delimited(frame) for frame in self._replays])
+            self._replays.clear()
         return self._with_noise(out, now)
 
     def replay(self) -> int:
@@ -79,7 +82,8 @@ class Way:
     def _happens(self, source: str, share: float) -> bool:
         # Drawn for each frame whether the fault is on or not: turning one on leaves the others' streams alone.
         happens = self._random[source].random() < share
-        self.counters[source] += happens
+        if happens:
+            self.counters[source] += 1
         return happens
 
     def _with_noise(self, out: bytes, now: int) -> bytes:

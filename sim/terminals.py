@@ -226,14 +226,14 @@ class Played:
         if not self.alive:
             return b""
         sample = self.sensor.sample(now)
-        return bytes(self._terminal.step(received, sample, self._conditions, self._battery_pct, now))
+        return self._terminal.step(received, sample, self._conditions, self._battery_pct, now)
 
     def deadline(self, now: int) -> int | None:
         """When the next turn is due without new bytes."""
         if not self.alive:
             return None
-        due = [self._terminal.deadline(), self.sensor.deadline(now)]
-        return min(at for at in due if at is not None)
+        due, sensor = self._terminal.deadline(), self.sensor.deadline(now)
+        return due if sensor is None else min(due, sensor)
 
 
 _TROUBLES: Final = {codes.TAMPER: "tamper", codes.BATTERY_LOW: "battery_low", codes.SENSOR_FAULT: "sensor_fault"}

@@ -95,6 +95,16 @@ def test_one_fault_more_does_not_reshuffle_the_others() -> None:
     assert list(dict.fromkeys(frames_in(both.carry(wire(frames), 0)))) == survivors
 
 
+def test_a_fault_that_comes_later_meets_the_frames_that_it_would_have_met() -> None:
+    frames = [bytes([1, n]) for n in range(1, 200)]
+    always, later = way(loss=0.5), way()
+    always.carry(wire(frames[:100]), 0)
+    assert frames_in(later.carry(wire(frames[:100]), 0)) == frames[:100]
+    later.faults = Faults(loss=0.5)
+    assert frames_in(later.carry(wire(frames[100:]), 1)) == frames_in(always.carry(wire(frames[100:]), 1))
+    assert later.counters["loss"] < always.counters["loss"]
+
+
 def test_the_same_seed_gives_the_same_line() -> None:
     outs = []
     for _ in range(2):
