@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from gateway.config import TerminalConfig
 from gateway.home.messages import Alive, Doubt, Input, Reading
+from gateway.home.roster import SILENCE_S_MAX
 from protocol.record import Source
 from protocol.wire import codes, messages
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.words import RAISED
 
-HEARTBEAT_S: Final = 60  # of a terminal, unless one is to be missed sooner
 ACKNOWLEDGEMENTS_MAX: Final = 1024  # waiting for `poll`; a terminal repeats what was not acknowledged
 
 # What the value of a terminal's event measures, by kind.
@@ -21,8 +21,9 @@ EVIDENCE: Final = {"smoke": "obscuration_mdb_m", "button": "presses"}
 
 
 def heartbeat_s(terminals: Sequence[TerminalConfig]) -> int:
-    """How often the terminals of a port are to be heard: at least thrice before any of them counts as silent."""
-    return max(1, min([HEARTBEAT_S, *(terminal.silence_s_max // 3 for terminal in terminals)]))
+    """How often the terminals of a port are to be heard: thrice before any of them counts as silent, and no more often,
+    for a battery lives on what is not said."""
+    return max(1, min((terminal.silence_s_max // 3 for terminal in terminals), default=SILENCE_S_MAX // 3))
 
 
 class NativeLink:

@@ -16,9 +16,17 @@ SMOKES_MAX: Final = 2
 PRESSES_A_DAY: Final = 12.0  # of each button: many for a person, few for a test
 FIRES_A_DAY: Final = 8.0
 MISHAPS_A_DAY: Final = 5.0  # of each terminal: its cover, its battery, its end
+# One press in so many is followed by a crash so soon that its event is on its way: through the line, to the card, to
+# the centre or back; before half of these the card hangs, so that only the centre may have it.
+AIMED_ONE_IN: Final = 3
+AIMED_MS: Final = (30, 250)
+AIMED_HOLD_MS: Final = (1_000, 20_000)
 FAULTS_A_DAY: Final = (20.0, 200.0)  # of everything else, drawn for each seed
 LASTS_MS: Final = (1_000, 3_600_000)  # of a fault, drawn evenly by its logarithm
 HEARTBEATS_S: Final = (30, 60, 75, 75)  # of the gateway, below the 90 s after which the centre misses it
+
+# How long terminals may be silent: mains-powered ones, and sleepy ones on batteries that last for years.
+SILENCES_S: Final = (200, 600, 3_600, 7_200)
 
 Values = Mapping[str, int | str]
 Draw = Callable[[Random], Values]
@@ -122,8 +130,9 @@ def draw(seed: int, days: float) -> Plan:
 
 
 def _terminals(random: Random) -> tuple[TerminalSpec, ...]:
+    silence_s = random.choice(SILENCES_S)
     kinds = ["button"] * random.randint(1, BUTTONS_MAX) + ["smoke"] * random.randint(0, SMOKES_MAX)
-    return tuple(TerminalSpec(f"{kind}-{n}", kind, f"room-{n}") for n, kind in enumerate(kinds, 1))
+    return tuple(TerminalSpec(f"{kind}-{n}", kind, f"room-{n}", silence_s) for n, kind in enumerate(kinds, 1))
 
 
 def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
@@ -132,9 +141,10 @@ def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
     if spec.kind == "button":
         for t_ms in _moments(random, PRESSES_A_DAY, days):
             presses = random.choice((1, 1, 1, 2, 5))
-            items.append(
-                Item("", Step(t_ms, spec.id, "press", {"presses": presses, "every_ms": random.randint(300, 3_000)}))
-            )
+            every_ms = random.randint(300, 3_000)
+            items.append(Item("", Step(t_ms, spec.id, "press", {"presses": presses, "every_ms": every_ms})))
+            if random.randrange(AIMED_ONE_IN) == 0:
+                items += _aimed(random, t_ms)
     else:
         for t_ms in _moments(random, FIRES_A_DAY, days):
             curve = random.choice(("smouldering", "flaming", "toast"))
@@ -144,6 +154,21 @@ def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
         begin, end, fault = random.choice(MISHAPS)
         ends_ms = t_ms + _lasts(random, LASTS_MS)
         items.append(Item(fault, Step(t_ms, spec.id, begin), Step(ends_ms, spec.id, end) if end else None))
+    return items
+
+
+def _aimed(random: Random, t_ms: int) -> list[Item]:
+    """A crash at the worst moment."""
+    crash = random.choice(("agent_killed", "power_cut"))
+    kind = KINDS[crash]
+    assert kind.end is not None
+    at_ms = t_ms + random.randint(*AIMED_MS)
+    ends_ms = at_ms + _lasts(random, (500, 60_000))
+    items = [Item(crash, Step(at_ms, kind.target, kind.begin), Step(ends_ms, *kind.end))]
+    if random.random() < 0.5:
+        begins_ms = max(0, t_ms - 500)
+        held_ms = random.randint(*AIMED_HOLD_MS)
+        items.append(Item("disk_hung", Step(begins_ms, "disk", "hold"), Step(begins_ms + held_ms, "disk", "release")))
     return items
 
 

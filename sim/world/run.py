@@ -18,6 +18,7 @@ from sim.world import coverage as covering
 from sim.world.acts import do
 from sim.world.coverage import Coverage, Reached
 from sim.world.plan import DAY_MS, Item, Plan
+from sim.world.sealed import remembered
 from sim.world.trace import Entry
 from sim.world.watch import Broken
 from sim.world.world import World
@@ -64,7 +65,7 @@ def run(plan: Plan, keep: bool = False, until_ms: int | None = None) -> Found:
     """Play `plan` to its end, or to `until_ms`, or to the step at which an invariant breaks; with `keep`, its whole
     trace is kept."""
     coverage = Coverage()
-    with centre_folder() as folder, covering.watched(coverage):
+    with centre_folder() as folder, covering.watched(coverage), remembered():
         world = World(plan.seed, plan.terminals, folder, plan.heartbeat_s, keep, REST_MS)
         failure = None
         try:

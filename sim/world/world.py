@@ -37,7 +37,7 @@ FIRST_ADDRESS: Final = 1001  # as provisioning counts
 HEARTBEAT_S: Final = 30  # of the gateway
 ONLINE_MS_MAX: Final = 120_000  # for every session and the uplink, when nothing is wrong
 SETTLE_MS_MAX: Final = 45 * 60_000  # for a day's backlog, one event of a terminal at a time
-SAID_MS_MAX: Final = 130_000  # two heartbeats of a terminal, and what the gateway makes of them
+SAID_MS_MIN: Final = 130_000  # a heartbeat of each terminal, and what the gateway makes of it
 LOOK_MS: Final = 500
 CENTRE_BACKOFF_MS_MAX: Final = 2_000
 
@@ -138,7 +138,7 @@ class World:
 
     def verdict(self) -> list[Told]:
         """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
-        self.timeline.until(self.timeline.now + SAID_MS_MAX)
+        self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
         outcome = self.outcome()
         return [*invariants(outcome), *_left_standing(outcome.rows, standing)]
