@@ -15,9 +15,10 @@ class Bar:
         self._live = live
         self._task = live.add_task("", total=total) if live else None
 
-    def at(self, done: int, doing: str) -> None:
+    def at(self, done: int, doing: str, total: int | None = None) -> None:
+        """`total` where it is only known now."""
         if self._live:
-            self._live.update(self._task, completed=done, description=doing)
+            self._live.update(self._task, completed=done, description=doing, total=total)
 
     def print(self, text: str) -> None:
         if self._live:
