@@ -248,6 +248,7 @@ def test_a_raise_never_waits() -> None:
     assert home.handle(said("smoke-1", "test", BURST + 1), at(0)) == []
     effects = home.handle(said("smoke-1", "raised", BURST + 2), at(0))
     assert [event.phase for event in events(effects)] == ["test", "raised"]  # in the terminal's own order
+    assert [event.time.mono_ms for event in events(effects)] == [0, 0]
     assert effects[0] == Siren(True, "smoke")
 
 
@@ -366,6 +367,20 @@ def test_a_silent_terminal_is_missed_and_its_return_noticed() -> None:
     assert (back.phase, back.alarm) == ("restored", event.id)
 
 
+def test_the_gateway_s_own_pause_is_no_silence_of_a_terminal() -> None:
+    home = new_home()
+    home.slept(300_000)
+    home.tick(at(499_999))
+    assert home.handle(Alive("smoke-1"), at(499_999)) == [Keep({"silence/smoke-1": None})]
+    assert {event.terminal for event in events(home.tick(at(500_000)))} == {"gas-1", "button-1", "flood-1"}
+
+
+def test_a_gateway_without_terminals_waits_for_nothing() -> None:
+    home = Home("gw-1", 1, 7, Roster(), now=at(0))
+    assert home.deadline() is None
+    assert home.tick(at(10**9)) == []
+
+
 def test_an_alarm_comes_before_the_news_that_its_terminal_is_back() -> None:
     home = new_home()
     home.tick(at(200_000))
@@ -379,6 +394,7 @@ def test_an_alarm_comes_before_the_news_that_its_terminal_is_back() -> None:
 def test_a_repeat_after_a_restart_is_acknowledged_at_once() -> None:
     raised = new_home().handle(said("smoke-1", "raised"), at(0))
     home = new_home(100, epoch=2, state=stored(raised))
+    assert home.counters["state_ignored"] == 0
     effects = home.handle(said("smoke-1", "raised"), at(200))
     assert only(Acknowledge, effects) == [Acknowledge("smoke-1", Source(9, 1))]
     assert events(effects) == []

@@ -41,6 +41,7 @@ def test_a_doubt_that_nothing_dispels_is_raised_marked_and_told_without_the_sire
     effects = home.tick(at(DOUBT_MS))
     (event,) = events(effects)
     assert (event.kind, event.phase, event.flags, event.evidence) == ("smoke", "raised", ("unverified",), {"doubts": 1})
+    assert (event.terminal, event.link) == ("smoke-1", "heard")  # nobody may be told that it is safe
     assert Tell("sending", "smoke", "smoke-1") in effects
     assert not any(isinstance(effect, Siren) for effect in effects)
     assert home.tick(at(DOUBT_MS)) == []
@@ -139,5 +140,6 @@ def test_a_restart_of_the_agent_does_not_let_a_stranger_raise_again(boot: int, r
     (commit,) = [effect for effect in home.tick(at(DOUBT_MS)) if isinstance(effect, Commit)]
     state = {key: data for key, data in commit.state.items() if data is not None}
     again = new_home(10_000, state, boot)
+    assert again.counters["state_ignored"] == 0
     again.handle(doubt(2), at(11_000))
     assert len(events(again.tick(at(11_000 + DOUBT_MS)))) == raised

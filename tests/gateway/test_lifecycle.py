@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.home import parts
@@ -115,6 +115,9 @@ def test_a_call_of_another_boot_has_lapsed_so_that_the_next_press_rings_anew() -
 
 
 @given(st.lists(st.integers(), max_size=6).map(tuple))
+@example((0, 0, 0, -1, -1))
+@example((1, 1, -1, 1, 1))
+@example((1, 1, 1, 1, 1, 1))
 def test_what_can_not_have_been_stored_is_refused(numbers: tuple[int, ...]) -> None:
     alarms = Alarms(boot=7)
     good = len(numbers) == 5 and min(numbers[:3]) >= 0

@@ -17,6 +17,11 @@ def test_terminals_are_found_by_id() -> None:
     assert [found.id for found in roster] == ["smoke-1", "smoke-2"]
 
 
+def test_a_roster_may_be_full_and_a_silence_short() -> None:
+    terminals = tuple(terminal(f"t-{number}", silence_s_max=1) for number in range(TERMINALS_MAX))
+    assert len(Roster(terminals)) == TERMINALS_MAX
+
+
 @pytest.mark.parametrize(
     "terminals",
     [

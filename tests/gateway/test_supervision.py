@@ -44,10 +44,11 @@ def test_a_sign_of_life_begins_anew() -> None:
 
 
 def test_the_gateway_s_own_pause_is_no_silence_of_a_terminal() -> None:
-    watch = Supervision(roster(), 0)
-    watch.slept(300_000)
-    assert watch.missed(LIMIT_MS + 299_999) == []
-    assert watch.missed(LIMIT_MS + 300_000) == [("smoke-1", 200)]
+    watch = Supervision(roster(), 1_000)
+    watch.slept(100_000)
+    watch.slept(200_000)
+    assert watch.missed(LIMIT_MS + 300_999) == []
+    assert watch.missed(LIMIT_MS + 301_000) == [("smoke-1", 200)]
 
 
 def test_heartbeats_in_time_store_nothing() -> None:
@@ -106,6 +107,7 @@ def test_after_a_restart_there_is_a_moment_to_be_heard() -> None:
 
 def test_what_can_not_have_been_stored_is_refused() -> None:
     watch = Supervision(roster(), 0)
+    assert watch.load("smoke-1", (0,), 0)
     assert not watch.load("smoke-1", (-1,), 0)
     assert not watch.load("smoke-1", (), 0)
     assert not watch.load("smoke-1", (1, 2), 0)
@@ -125,6 +127,7 @@ def test_last_seen_is_known_only_of_this_start() -> None:
     assert watch.last_seen_s("smoke-1", 5_000) is None
     watch.heard("smoke-1", 5_000)
     assert watch.last_seen_s("smoke-1", 9_999) == 4
+    assert watch.last_seen_s("smoke-1", 3_605_000) == 3600
     assert watch.last_seen_s("smoke-1", 0) == 0
 
 
