@@ -57,7 +57,7 @@ AREAS: Final[dict[str, Area]] = {
             "tests/gateway/test_supervision.py",
             "tests/gateway/test_home.py",
             "tests/gateway/test_home_doubt.py",
-            # Without the world of random moves, which takes as long as all others times ten: each move has its own test.
+            # Without the world of random moves: it takes ten times as long as all others; each move has its own test.
             "tests/gateway/test_home_properties.py::test_nothing_makes_it_raise",
             "tests/gateway/test_home_properties.py::test_what_is_stored_is_what_a_later_start_finds",
         ),
