@@ -13,7 +13,7 @@ from protocol.words import Told
 
 from .command import GOOD, INTERRUPTED, NOT_SO, clean_up_when_told_to_end, exit_code, number
 from .locale import language, say
-from .mutation import AREAS, KILLED, OUTCOMES, STOPPED, SURVIVED, UNTESTED, Choice, Result, run
+from .mutation import AREAS, KILLED, OUTCOMES, SAME, STOPPED, SURVIVED, UNTESTED, Choice, Result, run
 from .progress import progress
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -131,7 +131,7 @@ def as_json(results: dict[str, Result]) -> dict[str, Any]:
             "target_pct": result.area.target_pct,
             "good": result.good,
             "made": result.made,
-            "run": len(result.outcomes),
+            "run": result.counted,
             "killed": result.killed,
             "seconds": round(result.seconds, 1),
             "files": {file: dict(counts) for file, counts in _by_file(result).items()},
@@ -153,9 +153,9 @@ def as_text(results: dict[str, Result]) -> str:
     for name, result in results.items():
         lines.append(
             say(
-                f"{name}: {result.killed} of {len(result.outcomes)} killed, {result.score_pct:.1f} % "
+                f"{name}: {result.killed} of {result.counted} killed, {result.score_pct:.1f} % "
                 f"(at least {result.area.target_pct} %), in {result.seconds:.0f} s; {result.made} can be made",
-                f"{name}：{len(result.outcomes)} 个中杀死 {result.killed} 个，{result.score_pct:.1f}%"
+                f"{name}：{result.counted} 个中杀死 {result.killed} 个，{result.score_pct:.1f}%"
                 f"（要求至少 {result.area.target_pct}%），用时 {result.seconds:.0f} 秒；共可生成 {result.made} 个",
             )
         )
@@ -177,6 +177,7 @@ def _word(outcome: str) -> str:
         STOPPED: say("stopped", "中止"),
         SURVIVED: say("survived", "存活"),
         UNTESTED: say("untested", "无测试"),
+        SAME: say("the same", "等价"),
     }[outcome]
 
 

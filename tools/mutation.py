@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -35,8 +36,10 @@ KILLED: Final = "killed"
 STOPPED: Final = "stopped"  # it ran on and on, or crashed the interpreter: no test could have passed
 SURVIVED: Final = "survived"
 UNTESTED: Final = "untested"  # no test comes by it
-OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED)
+SAME: Final = "same"  # SQL in other letters, which means the same to SQLite: no test can tell, so it does not count
+OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED, SAME)
 _BY_EXIT: Final = {0: SURVIVED, 1: KILLED, 2: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED}  # pytest's and mutmut's
+_SQL: Final = re.compile(r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|ORDER|PRAGMA|CREATE)\b[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,12 @@ class Result:
         return sum(outcome in (KILLED, STOPPED) for outcome in self.outcomes.values())
 
     @property
+    def counted(self) -> int:
+        return sum(outcome != SAME for outcome in self.outcomes.values())
+
+    @property
     def score_pct(self) -> float:
-        return 100 * self.killed / len(self.outcomes) if self.outcomes else 100.0
+        return 100 * self.killed / self.counted if self.counted else 100.0
 
     @property
     def good(self) -> bool:
@@ -150,7 +157,18 @@ def run(root: Path, work: Path, area: Area, choice: Choice, jobs: int, watch: Ca
         chosen = _chosen(made, choice)
         outcomes = _outcomes(chosen, jobs, choice.seconds_max, watch)
         diffs = {one: _diff(one) for one, outcome in outcomes.items() if outcome in (SURVIVED, UNTESTED)}
-    return Result(area, len(made), outcomes, diffs, time.monotonic() - begun_s)
+    same = {one: SAME for one, diff in diffs.items() if is_same(diff)}
+    shown = {one: diff for one, diff in diffs.items() if one not in same}
+    return Result(area, len(made), outcomes | same, shown, time.monotonic() - begun_s)
+
+
+def is_same(diff: str) -> bool:
+    """Whether all that `diff` changes is the case of the letters of SQL."""
+    changed = diff.splitlines()[2:]
+    before = "".join(line[1:] for line in changed if line.startswith("-"))
+    after = "".join(line[1:] for line in changed if line.startswith("+"))
+    texts = [found.group() for found in _SQL.finditer(before)]
+    return any(after in (before.replace(text, text.lower()), before.replace(text, text.upper())) for text in texts)
 
 
 def _lay_out(root: Path, work: Path, area: Area) -> None:

@@ -13,7 +13,20 @@ import pytest
 
 from protocol.words import Unavailable
 from sixkit_tools.mutants import ROOT, as_json, as_text
-from sixkit_tools.mutation import AREAS, KILLED, STOPPED, SURVIVED, UNTESTED, Area, Choice, Mutant, Result, run
+from sixkit_tools.mutation import (
+    AREAS,
+    KILLED,
+    SAME,
+    STOPPED,
+    SURVIVED,
+    UNTESTED,
+    Area,
+    Choice,
+    Mutant,
+    Result,
+    is_same,
+    run,
+)
 
 CODE = """
 def larger(a: int, b: int) -> int:
@@ -145,6 +158,18 @@ def test_an_area_is_good_from_its_target_on() -> None:
     killed = {Mutant("a", str(n)): KILLED for n in range(9)}
     assert Result(AREA, 10, killed | {ONE: SURVIVED}, {}, 0.0).good
     assert not Result(AREA, 10, killed | {ONE: UNTESTED, OTHER: SURVIVED}, {}, 0.0).good
+
+
+def test_sql_in_other_letters_is_the_same_and_does_not_count() -> None:
+    def changed(before: str, after: str) -> str:
+        return f"--- a.py\n+++ a.py\n@@ -1,1 +1,1 @@\n def f() -> None:\n-    {before}\n+    {after}"
+
+    assert is_same(changed('run("DELETE FROM events")', 'run("delete from events")'))
+    assert is_same(changed('run("x", " WHERE a = ?", a)', 'run("x", " WHERE A = ?", a)'))
+    assert not is_same(changed('run("DELETE FROM events")', 'run("XXDELETE FROM eventsXX")'))
+    assert not is_same(changed('run("DELETE FROM events")', "run(None)"))
+    assert not is_same(changed('say("smoke", "DELETE FROM a")', 'say("SMOKE", "DELETE FROM a")'))
+    assert Result(AREA, 2, {ONE: KILLED, OTHER: SAME}, {}, 0.0).score_pct == 100
 
 
 @pytest.mark.parametrize("name", AREAS)
