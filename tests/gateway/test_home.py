@@ -142,6 +142,8 @@ def test_presses_that_waited_in_the_terminal_are_told_apart_by_their_age() -> No
     home.handle(said("button-1", "raised", 1, age_ms=60_000), at(100_000))
     assert event_of(home.handle(said("button-1", "raised", 2, age_ms=50_000), at(100_100))).phase == "updated"
     assert event_of(home.handle(said("button-1", "raised", 3, age_ms=100), at(100_200))).phase == "raised"
+    assert event_of(home.handle(said("button-1", "raised", 4, age_ms=20_000), at(150_000))).phase == "updated"
+    assert event_of(home.handle(said("button-1", "raised", 5, age_ms=-5), at(159_999))).phase == "updated"
 
 
 def test_an_unknown_terminal_is_counted_and_dropped() -> None:
