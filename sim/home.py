@@ -85,6 +85,17 @@ class Home:
             self._stranger = stranger
         self._wake()
 
+    def watch(self) -> None:
+        """From now on what the sensors see is kept."""
+        with self._lock:
+            for terminal in self.terminals.values():
+                terminal.watch()
+
+    def samples(self) -> dict[str, list[tuple[int, int]]]:
+        """What each sensor has seen since `watch`: (mono ms, value)."""
+        with self._lock:
+            return {name: list(terminal.samples) for name, terminal in self.terminals.items()}
+
     def promises(self) -> list[Promise]:
         """What all terminals took upon themselves to deliver, each terminal's in order."""
         with self._lock:

@@ -15,7 +15,7 @@ from protocol.record import Now
 from protocol.words import Told, Unavailable
 from sim import shim
 from sim.case import COUNTERS, Case, Step
-from sim.judge import Mark, Outcome, Row, Said, differences, matches, read_rows
+from sim.judge import Mark, Outcome, Said, differences, matches, read_rows
 from sim.site import Heard, Site
 from sim.stage import LOOK_S, Stage
 from sim.stranger import Stranger
@@ -32,8 +32,9 @@ class Result:
 
     case: Case
     differences: Sequence[Told]
-    rows: Sequence[Row] = ()
-    counters: Mapping[str, int] = field(default_factory=dict)
+    outcome: Outcome
+    heard: Sequence[Heard] = ()  # the journals of agent and centre
+    samples: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)  # (mono ms, value) by terminal
     seconds: float = 0.0
 
     @property
@@ -47,8 +48,8 @@ class Result:
             "good": self.good,
             "seconds": round(self.seconds, 1),
             "differences": [{"en": found.en, "zh": found.zh} for found in self.differences],
-            "events": [row._asdict() | {"id": row.id} for row in self.rows],
-            "counters": dict(self.counters),
+            "events": [row._asdict() | {"id": row.id} for row in self.outcome.rows],
+            "counters": dict(self.outcome.counters),
         }
 
 
@@ -91,8 +92,10 @@ def play(case: Case, progress: Progress = unwatched) -> Result:
         folder, disk = Path(name) / "site", shim.Control(Path(name) / "disk")
         environment = _environment(case, disk.path, folder)
         with Stage(folder, case.terminals, case.seed, case.clock_rate, case.heartbeat_s, environment) as stage:
+            stage.home.watch()
             outcome = _Player(case, stage, disk, progress).run()
-    return Result(case, differences(case, outcome), outcome.rows, outcome.counters, time.monotonic() - began_s)
+            heard, samples = list(stage.site.heard), stage.home.samples()
+    return Result(case, differences(case, outcome), outcome, heard, samples, time.monotonic() - began_s)
 
 
 class _Player:

@@ -20,6 +20,7 @@ SAMPLE_MS: Final = 1000  # of the smoke chamber, as its firmware is meant to be 
 CHANGING_MS: Final = 120_000  # a curve moves for seconds, and its alarm is over a minute after it
 BATTERY_FULL_PCT: Final = 100
 BATTERY_WEAK_PCT: Final = 8
+SAMPLES_MAX: Final = 100_000  # of one sensor that are kept to be looked at: a day of a chamber's
 
 
 @dataclass(slots=True)
@@ -164,6 +165,8 @@ class Played:
         self.sensor: ButtonSensor | SmokeSensor = ButtonSensor() if kind == "button" else SmokeSensor(rest_ms)
         self._notice = notice
         self.alive = True
+        self.samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES_MAX)  # (mono ms, value) since `watch`
+        self._watched = False
         self._address = address
         self._key = key
         self._random = stream(seed, f"terminal/{name}").randbytes
@@ -181,6 +184,10 @@ class Played:
     def promises(self) -> list[Promise]:
         """Every event it was asked to deliver, in order, over all of its boots."""
         return self._past + self._end.promises
+
+    def watch(self) -> None:
+        """From now on keeps what its sensor sees, in `samples`; of a contact, when it moves."""
+        self._watched = True
 
     def online(self) -> bool:
         """Whether it has a session with the gateway."""
@@ -226,7 +233,16 @@ class Played:
         if not self.alive:
             return b""
         sample = self.sensor.sample(now)
+        if self._watched and sample is not None:
+            self._keep(sample, now)
         return self._terminal.step(received, sample, self._conditions, self._battery_pct, now)
+
+    def _keep(self, sample: int, now: int) -> None:
+        if isinstance(self.sensor, ButtonSensor) and self.samples:
+            if self.samples[-1][1] == sample:
+                return
+            self.samples.append((now, self.samples[-1][1]))
+        self.samples.append((now, sample))
 
     def deadline(self, now: int) -> int | None:
         """When the next turn is due without new bytes."""

@@ -68,6 +68,26 @@ def number(least: int, most: int) -> Callable[[str], int]:
     return parsed
 
 
+def made_folder(folder: Path) -> None:
+    """Makes `folder` and those above it, if they are missing. Raises Told where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Told(
+            f"{folder}: cannot be made a folder: {error.strerror}", f"{folder}：无法创建文件夹：{error.strerror}"
+        ) from error
+
+
+def written(path: Path, text: str) -> None:
+    """Writes `text` to the file `path`. Raises Unavailable."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(
+            f"{path}: cannot be written: {error.strerror}", f"{path}：无法写入：{error.strerror}"
+        ) from error
+
+
 def missing(error: ModuleNotFoundError, extra: str) -> Unavailable:
     """The error of a command that needs an extra which is not installed: the base install is the gateway's."""
     return Unavailable(

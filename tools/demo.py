@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from protocol.words import Told, Unavailable
+from protocol.words import Told
 from sim.case import Step, TerminalSpec
 from sim.stage import Stage
 
 from . import tally
-from .command import GOOD, INTERRUPTED, NOT_SO, add_clock_rate, clean_up_when_told_to_end, exit_code
+from .command import GOOD, INTERRUPTED, NOT_SO, add_clock_rate, clean_up_when_told_to_end, exit_code, written
 from .locale import language, say
 from .timeline import GATEWAY, HOME, TROUBLE, Timeline
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     clean_up_when_told_to_end()
     try:
         if args.json is not None:
-            _write(args.json, "")  # a file that cannot be written is said now, not after the evening
+            written(args.json, "")  # a file that cannot be written is said now, not after the evening
         with tempfile.TemporaryDirectory(prefix="sixkit-") as folder:
             code = Evening(Path(folder), args.clock_rate, console).play(args.json, args.stay)
             if args.keep is not None:
@@ -74,15 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_clock_rate(parser, "N times as fast", "加快 N 倍", RATE_MAX)
     return parser
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Unavailable(
-            f"{path}: cannot be written: {error.strerror}", f"{path}：无法写入：{error.strerror}"
-        ) from error
 
 
 class Evening:
@@ -119,7 +110,7 @@ class Evening:
                 scene()
             found = self._account()
             if out is not None:
-                _write(out, json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n")
+                written(out, json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n")
             if stay:
                 self._stay()
             self._site.stop("agent")

@@ -14,6 +14,7 @@ from . import explore
 from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, number
 from .locale import language, say
 from .progress import progress
+from .sim_reports import Reports, add_reports
 
 if TYPE_CHECKING:
     from sim.play import Result
@@ -51,7 +52,8 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         what,
         "run",
         say("play cases and compare what came out", "运行用例并比对结果"),
-        "sixkit sim run tests/cases/broker_down.toml\n  sixkit sim run --jobs 4 --json tests/cases/*.toml",
+        "sixkit sim run --html report.html tests/cases/broker_down.toml\n"
+        "  sixkit sim run --jobs 4 --html reports --junit junit.xml tests/cases/*.toml",
     )
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.toml", help=say("case files", "用例文件"))
     parser.add_argument(
@@ -64,6 +66,7 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             f"同时运行数（1 到 {JOBS_MAX}，默认 {JOBS_DEFAULT}）",
         ),
     )
+    add_reports(parser)
 
 
 def _add_replay(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -129,6 +132,7 @@ def _run(args: argparse.Namespace) -> int:
     from sim.play import play_all
 
     cases = [case.load(path) for path in args.cases]  # all of them are read before the first is played
+    reports = Reports(args.html, args.junit, args.cases)
     began_s = time.monotonic()
     done: list[Result] = []
     with progress(len(cases)) as show:
@@ -140,6 +144,7 @@ def _run(args: argparse.Namespace) -> int:
             show.at(len(done), cases[number].title)
 
         results = play_all(cases, args.jobs, watch)
+    written = reports.write(results)
     bad = sum(not result.good for result in results)
     if args.json:
         print(json.dumps({"good": not bad, "cases": [result.as_json() for result in results]}, ensure_ascii=False))
@@ -151,6 +156,8 @@ def _run(args: argparse.Namespace) -> int:
                 f"{len(results)} 个用例，{bad} 个不符，用时 {seconds:.0f} 秒",
             )
         )
+        for path in written:
+            print(path)
     return NOT_SO if bad else GOOD
 
 

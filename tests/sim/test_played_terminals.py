@@ -136,3 +136,25 @@ def test_tamper_and_a_low_battery_come_with_the_heartbeat() -> None:
     assert last.conditions & codes.TAMPER
     assert last.conditions & codes.BATTERY_LOW
     assert last.battery < 20
+
+
+def test_what_the_sensors_see_is_kept_once_somebody_watches() -> None:
+    smoke = Wire("smoke")
+    smoke.run(2000)
+    assert not smoke.terminal.samples
+    smoke.terminal.watch()
+    begun = smoke.now
+    smoke.terminal.do("flaming", smoke.now)
+    smoke.run(3000)
+    assert [(at - begun, value) for at, value in smoke.terminal.samples] == [(0, 0), (1000, 800), (2000, 801)]
+
+
+def test_of_a_contact_only_its_moves_are_kept() -> None:
+    button = Wire("button")
+    button.terminal.watch()
+    button.run(500)
+    begun = button.now
+    button.terminal.do("press", button.now)
+    button.run(1000)
+    moves = [(at - begun, value) for at, value in button.terminal.samples]
+    assert moves[1:] == [(0, 0), (0, 1), (150, 1), (150, 0)]

@@ -34,6 +34,18 @@ def test_a_good_case_exits_0_and_reports_as_json() -> None:
     assert "The button is pressed" in done.stderr
 
 
+def test_a_case_leaves_a_page_with_its_way_and_a_verdict_for_ci(tmp_path: Path) -> None:
+    page, verdicts = tmp_path / "report.html", tmp_path / "junit.xml"
+    done = sixkit("run", "--html", str(page), "--junit", str(verdicts), str(CASES / "button.toml"), language="zh")
+    assert (done.returncode, done.stdout.splitlines()[-2:]) == (0, [str(page), str(verdicts)])
+    text = page.read_text("utf-8")
+    stations = ("press", "offered", "raised", "sent", "committed", "acknowledged", "receipted", "told")
+    assert [what for what in stations if f'data-what="{what}"' not in text] == []
+    assert "符合预期" in text
+    assert 'data-name="button-1"' in text
+    assert 'name="The button is pressed"' in verdicts.read_text("utf-8")
+
+
 def test_a_case_that_is_not_so_exits_1_and_says_how(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     head = (CASES / "button.toml").read_text().partition("[[expect]]")[0]

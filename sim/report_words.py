@@ -1,0 +1,151 @@
+"""The words of a report in English and Chinese: its own, and those that stories are told in, with their colours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.words import KINDS, PHASE_NAMES
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "good": ("As it must be", "符合预期"),
+    "bad": ("Not as it must be: {n} differences", "不符合预期：{n} 处差异"),
+    "bad_one": ("Not as it must be: 1 difference", "不符合预期：1 处差异"),
+    "seed": ("seed", "种子"),
+    "lasts": ("lasts", "时长"),
+    "began": ("began", "开始于"),
+    "replay": ("To play it again", "重现命令"),
+    "counts": ("Counts", "计数"),
+    "timeline": ("Timeline", "时间线"),
+    "hint": (
+        "Drag to move, Ctrl and wheel to zoom; click a mark to follow its event.",
+        "拖动可平移，Ctrl 加滚轮可缩放；点击标记可追踪该事件。",
+    ),
+    "closer": ("Zoom in", "放大"),
+    "wider": ("Zoom out", "缩小"),
+    "earlier": ("Earlier", "向前"),
+    "later": ("Later", "向后"),
+    "all": ("All", "全部"),
+    "faults": ("Faults", "故障"),
+    "entries": ("What happened", "事件记录"),
+    "find": ("Find", "查找"),
+    "from": ("from", "开始"),
+    "to": ("to", "结束"),
+    "where": ("where", "位置"),
+    "fault": ("fault", "故障"),
+    "time": ("time", "时间"),
+    "what": ("what", "内容"),
+    "about": ("about", "说明"),
+    "event": ("event", "事件"),
+    "nothing": ("Nothing happened.", "没有任何事件。"),
+    "threshold": ("alarm from", "报警阈值"),
+}
+
+PLACE_NAMES: Final[dict[str, str]] = {
+    "line": "线路",
+    "gateway": "网关",
+    "disk": "磁盘",
+    "network": "网络",
+    "centre": "中心",
+    "resident": "住户",
+}
+
+# What an entry says: (its colour's class, Chinese). English is the word itself. A word that is not here is shown as it
+# is, in the colour "other".
+WHAT: Final[dict[str, tuple[str, str]]] = {
+    "press": ("stimulus", "按下"),
+    "step": ("stimulus", "步骤"),
+    "smouldering": ("stimulus", "阴燃"),
+    "flaming": ("stimulus", "明火"),
+    "toast": ("stimulus", "烤焦"),
+    "clearing": ("stimulus", "排烟"),
+    "clear": ("stimulus", "空气清洁"),
+    "dead": ("stopped", "停机"),
+    "alive": ("started", "恢复工作"),
+    "tamper": ("stimulus", "拆动"),
+    "untamper": ("stimulus", "复位"),
+    "battery_low": ("stimulus", "电量低"),
+    "battery_changed": ("stimulus", "更换电池"),
+    "start": ("stimulus", "执行启动"),
+    "restart": ("stimulus", "执行重启"),
+    "hold": ("stopped", "同步挂起"),
+    "eio": ("stopped", "读写错误"),
+    "enospc": ("stopped", "磁盘已满"),
+    "release": ("started", "磁盘恢复"),
+    "faults": ("stopped", "线路不良"),
+    "clean": ("started", "线路恢复"),
+    "babble": ("stopped", "陌生终端发话"),
+    "quiet": ("started", "陌生终端沉默"),
+    "fault": ("stopped", "故障"),
+    "healed": ("started", "故障排除"),
+    "forged": ("stopped", "伪造"),
+    "replayed": ("stopped", "重放"),
+    "refused": ("stopped", "拒收"),
+    "absorbed": ("sent", "重复已并入"),
+    "offered": ("offered", "终端发出"),
+    "acknowledged": ("acknowledged", "已确认"),
+    "raised": ("raised", PHASE_NAMES["raised"][1]),
+    "updated": ("updated", PHASE_NAMES["updated"][1]),
+    "restored": ("restored", PHASE_NAMES["restored"][1]),
+    "test": ("updated", PHASE_NAMES["test"][1]),
+    "sent": ("sent", "已发送"),
+    "committed": ("committed", "已提交"),
+    "receipted": ("receipted", "已回执"),
+    "siren": ("told", "警号"),
+    "told": ("told", "告知"),
+    "up": ("started", "连通"),
+    "down": ("stopped", "断开"),
+    "killed": ("stopped", "被强杀"),
+    "started": ("started", "启动"),
+    "stopped": ("stopped", "停止"),
+}
+
+# Kinds of faults in Chinese; English is the word itself.
+FAULTS: Final[dict[str, str]] = {
+    "dead": "停机",
+    "tamper": "拆动",
+    "battery_low": "电量低",
+    "unplugged": "线路拔除",
+    "faults": "线路不良",
+    "stranger": "陌生终端",
+    "broker_down": "消息服务器停机",
+    "killed": "被强杀",
+    "hold": "同步挂起",
+    "eio": "读写错误",
+    "enospc": "磁盘已满",
+    "clock_1970": "时钟回到 1970",
+}
+
+
+def text(key: str, language: str, **values: object) -> str:
+    """One of TEXTS in `language`: "zh" or anything else for English."""
+    return TEXTS[key][language == "zh"].format(**values)
+
+
+def lane_name(lane: str, language: str) -> str:
+    """What people call a lane; a terminal's is its id."""
+    return PLACE_NAMES.get(lane, lane) if language == "zh" else lane
+
+
+def what_name(what: str, language: str) -> str:
+    """What people call what an entry says."""
+    if language == "zh" and what in WHAT:
+        return WHAT[what][1]
+    return _spelled(what)
+
+
+def colour_of(what: str) -> str:
+    """The class of an entry's colour."""
+    return WHAT[what][0] if what in WHAT else "other"
+
+
+def fault_name(kind: str, language: str) -> str:
+    """What people call a kind of fault."""
+    if language == "zh" and kind in FAULTS:
+        return FAULTS[kind]
+    if language == "zh" and kind in KINDS:
+        return KINDS[kind][2]
+    return _spelled(kind)
+
+
+def _spelled(word: str) -> str:
+    return word.replace("_", " ")
