@@ -66,6 +66,9 @@ class Told(Exception):
         self.en = en
         self.zh = zh
 
+    def __reduce__(self) -> tuple[type[Told], tuple[str, str]]:
+        return type(self), (self.en, self.zh)  # an exception is pickled by its `args`, which are the English alone
+
     def text(self, language: str) -> str:
         """The message in `language`: "zh" or anything else for English."""
         return self.zh if language == "zh" else self.en

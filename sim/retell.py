@@ -43,7 +43,7 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("", "battery_low"): ("battery_low", ("battery_changed",)),
 }
 # What a sensor of this kind is read in, and where its alarm is.
-_SENSED: Final[dict[str, tuple[str, float | None]]] = {"smoke": ("mdB/m", ALARM_MDB_M), "button": ("", None)}
+SENSED: Final[dict[str, tuple[str, float | None]]] = {"smoke": ("mdB/m", ALARM_MDB_M), "button": ("", None)}
 
 
 def retell(result: Result, command: str, language: str) -> Story:
@@ -168,7 +168,7 @@ class _Retelling:
         return next((mono_ms - self._mono_ms for mono_ms in ended), lasts_ms)
 
     def _signal(self, name: str, points: Sequence[tuple[int, int]], lasts_ms: int) -> Signal:
-        unit, threshold = _SENSED[self._kinds[name]]
+        unit, threshold = SENSED[self._kinds[name]]
         seen = [(mono_ms - self._mono_ms, float(value)) for mono_ms, value in points]
         shown = [(t_ms, value) for t_ms, value in seen if 0 <= t_ms <= lasts_ms]
         if not shown and seen:  # a contact that did not move

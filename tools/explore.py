@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .command import GOOD, NOT_SO, number
+from protocol.words import Told
+
+from .command import GOOD, NOT_SO, USAGE, number, written
 from .locale import language, say
 from .progress import progress
 
 if TYPE_CHECKING:
-    from sim.world.explore import Broken, Explored
+    from sim.world.explore import Broken, Explored, Wish
 
 SEEDS_MAX: Final = 10_000_000
 DAYS_MAX: Final = 3650.0
@@ -121,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:28} {about}")
         return GOOD if args.plant == "list" else _unknown(args.plant)
     wish = Wish(args.days, args.verify, args.plant, args.only)
+    if args.html:
+        return _report(args.seeds, wish, args.html)
     with progress(len(args.seeds)) as show:
         found = explore(args.seeds, wish, args.jobs, FAILURES_MAX, _watch(show, len(args.seeds)))
     if args.json:
@@ -130,9 +134,28 @@ def run(args: argparse.Namespace) -> int:
     return GOOD if found.good else NOT_SO
 
 
-def _unknown(name: str) -> int:
-    from .command import USAGE
+def _report(wanted: range, wish: Wish, path: Path) -> int:
+    """Run one seed and write its page."""
+    from sim.report import html
+    from sim.world.defects import planted
+    from sim.world.explore import command_of, planned
+    from sim.world.retelling import story_of
+    from sim.world.run import run as run_plan
 
+    if len(wanted) != 1:
+        raise Told("--html is the report of a single seed: --seeds 17", "--html 只用于单个种子：--seeds 17")
+    plan = planned(wanted[0], wish)
+    with planted(wish.defect):
+        found = run_plan(plan, keep=True)
+    title = say(f"Seed {plan.seed}, {wish.days:g} days", f"种子 {plan.seed}，{wish.days:g} 天")
+    written(path, html(story_of(plan, found, title, command_of(plan.seed, wish)), language()))
+    print(say(f"{path} written", f"已写入 {path}"), file=sys.stderr)
+    if found.failure:
+        print(f"{found.failure.name}: {found.failure.told.text(language())}")
+    return NOT_SO if found.failure else GOOD
+
+
+def _unknown(name: str) -> int:
     print(say(f"no defect is called {name}", f"没有名为 {name} 的缺陷"), file=sys.stderr)
     return USAGE
 

@@ -10,6 +10,15 @@ from sim.line import CLEAN, Faults
 from sim.stranger import Stranger
 from sim.world.world import World
 
+# Where the trace has what is done to these.
+LANES: Final = {
+    "stranger": "line",
+    "broker": "network",
+    "forge": "network",
+    "agent": "gateway",
+    "power": "gateway",
+    "clock": "gateway",
+}
 RESTART_MS: Final = 500  # between the end of a process and its new start, where one step asks for both
 ROT_BYTES: Final = 64  # flipped bits in a file that rots
 
@@ -18,7 +27,8 @@ Act = Callable[[World, Step], None]
 
 def do(world: World, step: Step) -> None:
     """One step, now. Its target is a terminal of the home or one of the words in ACTS."""
-    world.trace.add("step", f"{step.target} {step.action}".strip(), str(dict(step.values)) if step.values else "")
+    about = " ".join(f"{name}={value}" for name, value in step.values.items())
+    world.trace.add(LANES.get(step.target, step.target), step.action or step.target, about)
     if step.target in world.bus.pieces:
         piece = world.bus.pieces[step.target]
         piece.played.do(step.action, world.timeline.now, **{name: int(value) for name, value in step.values.items()})

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any, Final
 
@@ -191,6 +191,16 @@ def planned(seed: int, wish: Wish) -> Plan:
     return plan if wish.keep is None else plan.only(wish.keep)
 
 
+def command_of(seed: int, wish: Wish) -> str:
+    """What runs this seed again."""
+    words = ["sixkit sim explore", f"--seeds {seed}", f"--days {wish.days:g}"]
+    if wish.keep is not None:
+        words.append("--only " + (",".join(map(str, sorted(wish.keep))) or "none"))
+    if wish.defect:
+        words.append(f"--plant {wish.defect}")
+    return " ".join(words)
+
+
 def _shrunk(plan: Plan, wish: Wish, failure: Failure) -> Broken:
     """With the same invariant broken, by a little later at the latest."""
     end_s = time.monotonic() + SHRINK_S_MAX
@@ -206,10 +216,7 @@ def _shrunk(plan: Plan, wish: Wish, failure: Failure) -> Broken:
     # What begins after the failure has no part in it, as long as that came in the course of the plan.
     earlier = [n for n in numbers if plan.items[n].begin.t_ms <= failure.t_ms]
     left, tries = shrink(earlier, fails)
-    days = f"{wish.days:g}"
-    keep = ",".join(map(str, left)) or "none"
-    planting = f" --plant {wish.defect}" if wish.defect else ""
-    command = f"sixkit sim explore --seeds {plan.seed} --days {days} --only {keep}{planting}"
+    command = command_of(plan.seed, replace(wish, keep=frozenset(left)))
     return Broken(plan.seed, failure, tuple(left), tuple(_about(plan, n) for n in left), tries, command)
 
 

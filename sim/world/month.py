@@ -55,9 +55,7 @@ class Month:
         self._link = NativeLink(made, stream(seed, "gateway").randbytes)
         self._outbox = Outbox(self.disk.path("/data/outbox.db"), "gw-1", self._said, self._now, vfs.connect)
         self._home = Home("gw-1", 2**40, 1, Roster(tuple(_rostered(one) for one in made)), now=self._now())
-        self._played = [
-            Played(one.id, one.kind, one.address, one.key, seed, 0, rest_ms=READ_MS) for one in made
-        ]
+        self._played = [Played(one.id, one.kind, one.address, one.key, seed, 0, rest_ms=READ_MS) for one in made]
         line = Line(seed)
         line.set_faults(FAULTS)
         self._bus = Bus(self.timeline, line, self._played, self._hear)

@@ -7,19 +7,19 @@ import os
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from protocol.words import Told
 from sim.case import Step
+from sim.story import Entry, Signal, Span
 from sim.world import coverage as covering
-from sim.world.acts import do
+from sim.world.acts import LANES, do
 from sim.world.coverage import Coverage, Reached
 from sim.world.plan import DAY_MS, Item, Plan
 from sim.world.sealed import remembered
-from sim.world.trace import Entry
 from sim.world.watch import Broken
 from sim.world.world import World
 
@@ -50,7 +50,12 @@ class Found:
     faults: Counter[str] = field(default_factory=Counter)  # by kind
     reached: frozenset[Reached] = frozenset()
     latencies_ms: tuple[int, ...] = ()
+    # Where the run was kept:
     entries: tuple[Entry, ...] = ()
+    spans: tuple[Span, ...] = ()  # its faults
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    lasts_ms: int = 0
+    begun_ms: int = 0  # when everything was online: the zero of the plan and of the spans
 
 
 @contextlib.contextmanager
@@ -88,12 +93,16 @@ def run(plan: Plan, keep: bool = False, until_ms: int | None = None) -> Found:
         reached=frozenset(coverage.reached),
         latencies_ms=tuple(world.watch.latencies_ms),
         entries=tuple(world.trace.entries),
+        spans=tuple(_span(item) for item in plan.items if item.fault) if keep else (),
+        signals=world.signals() if keep else {},
+        lasts_ms=world.timeline.now,
+        begun_ms=world.begun_ms,
     )
 
 
 def _play(world: World, plan: Plan, coverage: Coverage, until_ms: int | None) -> None:
     world.start()
-    offset_ms = world.timeline.now
+    offset_ms = world.begun_ms
     for item in plan.items:
         _schedule(world, item, offset_ms, coverage)
     ends = [step.t_ms for item in plan.items for step in (item.begin, item.end) if step is not None]
@@ -106,6 +115,12 @@ def _play(world: World, plan: Plan, coverage: Coverage, until_ms: int | None) ->
     found = world.verdict()
     if found:
         raise Broken("verdict", "; ".join(told.en for told in found[:5]), "；".join(told.zh for told in found[:5]))
+
+
+def _span(item: Item) -> Span:
+    lane = LANES.get(item.begin.target, item.begin.target)
+    about = " ".join(f"{name}={value}" for name, value in item.begin.values.items())
+    return Span(item.begin.t_ms, item.end.t_ms if item.end else item.begin.t_ms, lane, item.fault, about)
 
 
 def _schedule(world: World, item: Item, offset_ms: int, coverage: Coverage) -> None:

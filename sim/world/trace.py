@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
-from typing import NamedTuple
 
+from sim.story import Entry
 from sim.world.timeline import Timeline
-
-
-class Entry(NamedTuple):
-    """Something that happened at `t_ms`, to or at `lane`."""
-
-    t_ms: int
-    lane: str
-    what: str
-    about: str = ""
 
 
 class Trace:
@@ -28,8 +19,9 @@ class Trace:
         self._keep = keep
         self._hash = blake2b(digest_size=16)
 
-    def add(self, lane: str, what: str, about: str = "") -> None:
-        entry = Entry(self._timeline.now, lane, what, about)
+    def add(self, lane: str, what: str, about: str = "", event: str = "") -> None:
+        """It happens now; `event` joins the stations of one event."""
+        entry = Entry(self._timeline.now, lane, what, about, event)
         self.counts[f"{lane}.{what}"] += 1
         self._hash.update(f"{entry.t_ms} {lane} {what} {about}\n".encode())
         if self._keep:

@@ -21,6 +21,8 @@ from sim.case import TerminalSpec
 from sim.disk import Disk
 from sim.judge import Outcome, Row, Said, invariants, read_rows
 from sim.line import Line, stream
+from sim.retell import SENSED
+from sim.story import Signal
 from sim.terminals import SAMPLE_MS, Played, Promise
 from sim.world.centre import Centre
 from sim.world.clock import BEGUN_WALL_MS
@@ -62,7 +64,9 @@ class World:
         self.trace = Trace(self.timeline, keep)
         self.watch = Watch(self.timeline)
         self.said: list[Said] = []
+        self._names: dict[str, str] = {}  # of each event of the gateway, what joins its stations
         self.disturbances = 0  # steps done
+        self.begun_ms = 0  # when everything was online
         self.specs = {spec.id: spec for spec in terminals}
         made = [self._made(number, spec) for number, spec in enumerate(terminals)]
         signing = {name: _key(seed, name) for name in (GATEWAY, "centre")}
@@ -95,6 +99,8 @@ class World:
             Played(one.id, one.kind, one.address, one.key, seed, 0, notice=self._noticed, rest_ms=rest_ms)
             for one in made
         ]
+        for one in self.played if keep else ():
+            one.watch()
         self.bus = Bus(self.timeline, Line(seed), self.played, self.gateway.hear)
         self._forger = _key(seed, "forger", GATEWAY.encode())
         self.clients: dict[str, Client] = {}
@@ -114,6 +120,7 @@ class World:
         self.bus.start()
         self._patrol.start()
         self._until(self.online, ONLINE_MS_MAX, "offline", "not everything is online", "未全部上线")
+        self.begun_ms = self.timeline.now
 
     def online(self) -> bool:
         """Whether every living terminal has a session, and the gateway and the centre their broker."""
@@ -163,6 +170,10 @@ class World:
 
     def dead(self) -> frozenset[str]:
         return frozenset(played.name for played in self.played if not played.alive)
+
+    def signals(self) -> dict[str, Signal]:
+        """What the sensors saw, where the run is kept."""
+        return {one.name: Signal(SENSED[one.kind][0], list(one.samples), SENSED[one.kind][1]) for one in self.played}
 
     def forge(self, count: int) -> None:
         """A thief with the gateway's connection but not its key sends alarms of his own making."""
@@ -243,7 +254,8 @@ class World:
 
     def _noticed(self, promise: Promise, what: str) -> None:
         """A terminal has a new promise, or one of its promises has come to an end."""
-        self.trace.add(promise.terminal, what, f"{promise.kind} {promise.phase} {promise.boot} {promise.number}")
+        event = _event_of(promise.terminal, promise.boot, promise.number)
+        self.trace.add(promise.terminal, what, f"{promise.kind} {promise.phase} {promise.number}", event)
         if what == "offered":
             self.watch.offered(promise)
         elif what == "acknowledged":
@@ -262,11 +274,17 @@ class World:
             )
 
     def _gateway_noted(self, what: str, details: Mapping[str, Any]) -> None:
-        if what == "committed" or what == "receipted":
-            self.trace.add("gateway", what, " ".join(details["ids"]))
-        elif what == "raised":
+        if what == "raised":
+            self._names[details["id"]] = event = _event_of(
+                details["terminal"], *(details["source"] or (details["id"],))
+            )
             about = f"{details['id']} {details['terminal']} {details['kind']} {' '.join(details['flags'])}"
-            self.trace.add("gateway", details["phase"], about)
+            self.trace.add("gateway", details["phase"], about, event)
+        elif what in ("committed", "receipted"):
+            for name in details["ids"]:
+                self.trace.add("gateway" if what == "receipted" else "disk", what, name, self._names.get(name, ""))
+        elif what == "sent":
+            self.trace.add("gateway", what, details["id"], self._names.get(details["id"], ""))
         elif what in ("siren", "tell"):
             self.trace.add("resident", what, " ".join(details.values()))
             word = details.get("state") or details.get("message") or ""
@@ -277,9 +295,10 @@ class World:
 
     def _centre_noted(self, note: dict[str, Any]) -> None:
         what = note["what"]
-        self.trace.add("centre", what, " ".join(str(value) for name, value in note.items() if name != "what"))
+        about = " ".join(str(value) for name, value in note.items() if name != "what")
+        _, _, identity = note.get("event_id", "").partition("/")
+        self.trace.add("centre", what, about, self._names.get(identity, ""))
         if what == "committed":
-            _, _, identity = note["event_id"].partition("/")
             epoch, _, sequence = identity.partition("-")
             (row,) = self.centre.rows(
                 "SELECT terminal, kind, phase, link, source_boot, source_number, unverified, raised_ms FROM events"
@@ -299,6 +318,11 @@ class World:
                 minutes = most_ms / 60_000
                 raise Broken(name, f"{en} after {minutes:g} min without a fault", f"{zh}：已无故障 {minutes:g} 分钟")
             self.timeline.until(self.timeline.now + LOOK_MS)
+
+
+def _event_of(terminal: str, *source: object) -> str:
+    """What joins the stations of one event: its terminal's name for it, or the gateway's own."""
+    return "/".join(map(str, (terminal, *source)))
 
 
 def _key(seed: int, name: str, kid: bytes = b"") -> SigningKey:
