@@ -40,6 +40,11 @@ class Watch:
         self.latencies_ms: list[int] = []  # of live alarms in calm
         self.silent: set[str] = set()  # terminals that the gateway has missed
         self.uplink_lost = False  # as the gateway sees it
+        # Alarms whose raise died with a process before it was on the card: the next one cannot know that they stand, and
+        # where they are over before it hears of them the centre never learns that. A card that cannot be written and a
+        # crash are two faults at once; the design promises nothing then but that no event is lost.
+        self.forgotten: set[tuple[str, str]] = set()
+        self._unwritten: dict[str, tuple[str, str]] = {}
         self._timeline = timeline
         self._at_centre: Counter[Key] = Counter()
         self._last: dict[tuple[str, int], int] = {}
@@ -76,6 +81,12 @@ class Watch:
             self._siren_ms = self._timeline.now if details["state"] == "on" else None
         elif what == "raised":
             self._raised(details)
+        elif what == "committed":
+            for name in details["ids"]:
+                self.forgotten.discard(self._unwritten.pop(name, ("", "")))
+        elif what in ("killed", "power_cut"):
+            self.forgotten.update(self._unwritten.values())
+            self._unwritten.clear()
         elif what == "error":
             raise Broken("error", f"error in the agent: {details['trace']}", f"网关程序出错：{details['trace']}")
         elif what == "storage" and "kept aside" in details["detail"] and not self.may_damage:
@@ -83,6 +94,7 @@ class Watch:
 
     def _raised(self, details: Mapping[str, Any]) -> None:
         kind, phase = details["kind"], details["phase"]
+        self._unwritten[details["id"]] = details["terminal"], kind
         self.counts[f"gateway.{kind}.{phase}"] += 1
         if kind == "terminal_silent":
             (self.silent.add if phase == RAISED else self.silent.discard)(details["terminal"])

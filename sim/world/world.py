@@ -69,7 +69,7 @@ class World:
         self.begun_ms = 0  # when everything was online
         self.specs = {spec.id: spec for spec in terminals}
         made = [self._made(number, spec) for number, spec in enumerate(terminals)]
-        signing = {name: _key(seed, name) for name in (GATEWAY, "centre")}
+        signing = {name: key_from(seed, name) for name in (GATEWAY, "centre")}
         self.broker = Broker(self.timeline)
         self.gateway_path, self.centre_path = Way(), Way(latency_ms=(1, 5))
         self.disk = Disk(self.random("card"))
@@ -102,7 +102,7 @@ class World:
         for one in self.played if keep else ():
             one.watch()
         self.bus = Bus(self.timeline, Line(seed), self.played, self.gateway.hear)
-        self._forger = _key(seed, "forger", GATEWAY.encode())
+        self._forger = key_from(seed, "forger", GATEWAY.encode())
         self.clients: dict[str, Client] = {}
         self.random_rot = self.random("rot")
         self.heartbeat_ms = heartbeat_s * 1000
@@ -148,7 +148,7 @@ class World:
         self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
         outcome = self.outcome()
-        return [*invariants(outcome), *_left_standing(outcome.rows, standing)]
+        return [*invariants(outcome), *_left_standing(outcome.rows, standing, self.watch.forgotten)]
 
     def outcome(self, **more: Any) -> Outcome:
         """What the run leaves behind; ends the centre."""
@@ -325,18 +325,21 @@ def _event_of(terminal: str, *source: object) -> str:
     return "/".join(map(str, (terminal, *source)))
 
 
-def _key(seed: int, name: str, kid: bytes = b"") -> SigningKey:
+def key_from(seed: int, name: str, kid: bytes = b"") -> SigningKey:
+    """The signing key of that name in the world of this seed; known as `kid`, or as who has that name is known."""
     private = Ed25519PrivateKey.from_private_bytes(stream(seed, f"key/{name}").randbytes(32))
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return signing_key(pem, kid or (CENTRE_KID if name == "centre" else name.encode()))
 
 
-def _left_standing(rows: Sequence[Row], standing: set[tuple[str, str]]) -> Iterator[Told]:
+def _left_standing(
+    rows: Sequence[Row], standing: set[tuple[str, str]], forgotten: set[tuple[str, str]]
+) -> Iterator[Told]:
     """Alarms that are over and stand at the centre all the same, or stand and are not known there."""
     last = {(row.terminal, row.kind): row.phase for row in rows if row.phase != TEST and not row.unverified}
     for (terminal, kind), phase in sorted(last.items()):
         over = phase == RESTORED
-        if kind not in LAPSING and over == ((terminal, kind) in standing):
+        if kind not in LAPSING and (terminal, kind) not in forgotten and over == ((terminal, kind) in standing):
             en, zh = ("is over at the centre and stands at the terminal", "在中心已恢复，但终端仍在报警")
             if not over:
                 en, zh = ("stands at the centre and is over at the terminal", "在中心仍未恢复，但终端已恢复")
