@@ -36,8 +36,7 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
 
 def same(one: bytes, other: bytes) -> bool:
     """Whether two tags are equal, in a time that does not tell where they differ."""
-    difference = int.from_bytes(one, "big") ^ int.from_bytes(other, "big")
-    return difference == 0 and len(one) == len(other)
+    return len(one) == len(other) and int.from_bytes(one, "big") ^ int.from_bytes(other, "big") == 0
 
 
 def session_key(key: bytes, address: int, nonce_terminal: bytes, nonce_gateway: bytes) -> bytes:

@@ -6,7 +6,7 @@ A message is `type u8 | address u32 | counter u32 | body | tag 8`, big endian; e
 import struct
 from collections import namedtuple
 
-from protocol.wire import mac
+from protocol.wire.mac import TAG_BYTES, Keyed, same
 
 HELLO = 1  # terminal: nonce, boot, kind, firmware; its counter counts the hellos of this boot
 WELCOME = 2  # gateway: nonce, heartbeat_s
@@ -24,7 +24,7 @@ _LAYOUTS = {  # of all but the tag
     ACK: _HEADER + "BI",
     ASK: _HEADER + "8s",
 }
-_SIZES = {type: struct.calcsize(layout) + mac.TAG_BYTES for type, layout in _LAYOUTS.items()}
+_SIZES = {type: struct.calcsize(layout) + TAG_BYTES for type, layout in _LAYOUTS.items()}
 _FROM_TERMINAL = (HELLO, EVENT, HEARTBEAT)
 # In front of what a tag vouches for: the direction, so that nothing can be reflected to the one who said it.
 _LABELS = {type: b"sixkit/1 t>g" if type in _FROM_TERMINAL else b"sixkit/1 g>t" for type in _LAYOUTS}
@@ -65,18 +65,18 @@ def from_terminal(type: int) -> bool:
     return type in _FROM_TERMINAL
 
 
-class Key(mac.Keyed):
+class Key(Keyed):
     """A key of a terminal or of a session, ready to seal messages and to vouch for them."""
 
     def seal(self, type: int, address: int, counter: int, fields: tuple[object, ...], context: bytes = b"") -> bytes:
         """A message with its tag; `context` is vouched for too but not sent."""
         signed = struct.pack(_LAYOUTS[type], type, address, counter, *fields)
-        return signed + self.hmac_sha256(_LABELS[type] + signed + context)[: mac.TAG_BYTES]
+        return signed + self.hmac_sha256(_LABELS[type] + signed + context)[:TAG_BYTES]
 
     def vouches(self, message: "Message", context: bytes = b"") -> bool:
         """Whether `message` was sealed under this key with `context`."""
         code = self.hmac_sha256(_LABELS[message.type] + message.signed + context)
-        return mac.same(message.tag, code[: mac.TAG_BYTES])
+        return same(message.tag, code[:TAG_BYTES])
 
 
 def seal(key: bytes, type: int, address: int, counter: int, fields: tuple[object, ...], context: bytes = b"") -> bytes:
@@ -99,5 +99,5 @@ def parse(data: bytes) -> "Message | None":
     if not data or len(data) != _SIZES.get(data[0]):
         return None
     values = struct.unpack_from(_LAYOUTS[data[0]], data)
-    signed, tag = data[: -mac.TAG_BYTES], data[-mac.TAG_BYTES :]
-    return Message(values[0], values[1], values[2], values[3:], signed, tag)
+    type, address, counter = values[:3]
+    return Message(type, address, counter, values[3:], data[:-TAG_BYTES], data[-TAG_BYTES:])
