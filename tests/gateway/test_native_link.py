@@ -112,7 +112,9 @@ def test_an_event_that_nobody_can_verify_is_a_doubt_if_it_could_be_an_alarm() ->
     assert line.link.receive(forged(len(codes.KINDS)), 1001) == []
 
 
-@pytest.mark.parametrize(("silences_s", "wanted_s"), [([], 66), ([200, 200], 66), ([200, 90], 30), ([7200], 2400), ([10], 3)])
+@pytest.mark.parametrize(
+    ("silences_s", "wanted_s"), [([], 66), ([200, 200], 66), ([200, 90], 30), ([7200], 2400), ([10], 3)]
+)
 def test_terminals_are_heard_thrice_before_one_counts_as_silent(silences_s: list[int], wanted_s: int) -> None:
     terminals = [TerminalConfig(f"t-{n}", "smoke", "", "native", n + 1, KEY, s) for n, s in enumerate(silences_s)]
     assert heartbeat_s(terminals) == wanted_s
