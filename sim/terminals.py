@@ -210,6 +210,8 @@ class Played:
         """One action of a case: of the terminal itself, or on its sensor."""
         if action in _CONDITIONS:
             self._conditions, self._battery_pct = _CONDITIONS[action](self._conditions, self._battery_pct)
+        elif action in SAID:
+            self._end.offer(self._logic.KIND, codes.PHASES.index(action), 0, now)
         elif action in ("dead", "alive"):
             self.alive = action == "alive"
         elif action == "battery_changed":
@@ -251,6 +253,9 @@ class Played:
         due, sensor = self._terminal.deadline(), self.sensor.deadline(now)
         return due if sensor is None else min(due, sensor)
 
+
+# Phases that no sensor here comes to by itself: a test button, or firmware that tells how its alarm goes on.
+SAID: Final = ("test", "updated", "restored")
 
 _TROUBLES: Final = {codes.TAMPER: "tamper", codes.BATTERY_LOW: "battery_low", codes.SENSOR_FAULT: "sensor_fault"}
 

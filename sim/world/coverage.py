@@ -36,7 +36,8 @@ class Coverage:
 # Every table, by name: the module and the name that it has there.
 TABLES: Final[dict[str, tuple[Any, str]]] = {
     "lifecycle": (lifecycle, "TABLE"),
-    "smoke": (smoke, "_CONFIRMED"),
+    "smoke": (smoke, "_NEXT"),
+    "smoke_confirmed": (smoke, "_CONFIRMED"),
 }
 
 

@@ -174,6 +174,8 @@ def _aimed(random: Random, t_ms: int) -> list[Item]:
 
 MISHAPS: Final = (
     ("tamper", "untamper", ""),
+    ("test", None, ""),
+    ("updated", "restored", ""),
     ("battery_low", "battery_changed", "battery_changed"),
     ("battery_changed", None, "battery_changed"),
     ("dead", "alive", "terminal_dead"),

@@ -40,9 +40,9 @@ class Watch:
         self.latencies_ms: list[int] = []  # of live alarms in calm
         self.silent: set[str] = set()  # terminals that the gateway has missed
         self.uplink_lost = False  # as the gateway sees it
-        # Alarms whose raise died with a process before it was on the card: the next one cannot know that they stand, and
-        # where they are over before it hears of them the centre never learns that. A card that cannot be written and a
-        # crash are two faults at once; the design promises nothing then but that no event is lost.
+        # Alarms whose raise died with a process before it was on the card: the next one cannot know that they stand,
+        # and where they are over before it hears of them the centre never learns that. A card that cannot be written
+        # and a crash are two faults at once; the design promises nothing then but that no event is lost.
         self.forgotten: set[tuple[str, str]] = set()
         self._unwritten: dict[str, tuple[str, str]] = {}
         self._timeline = timeline
