@@ -20,6 +20,8 @@ class Terminal:
     def __init__(self, end: TerminalEnd, logic: Logic):
         self._end = end
         self._logic = logic
+        self._due: int | None = None  # when the next turn is, as the last one left it
+        self._board = (0, 0)  # conditions and battery, as the board last told
         self._was_pending = False
         self._received_until = 0
         self.indication = IDLE
@@ -30,18 +32,30 @@ class Terminal:
         `received` are any bytes from the port; `sample` is the sensor's, None if there is no new one; `conditions` are
         the board's (TAMPER, BATTERY_LOW); `battery_pct` may be BATTERY_UNKNOWN; `now` is monotonic ms.
         """
-        if received:
-            self._end.receive(received, now)
+        board = (conditions, battery_pct)
+        if received and not self._end.receive(received, now) and sample is None and self._idle(board, now):
+            return b""  # somebody else's, as most is on a line of many: a terminal sleeps on
+        self._board = board
         events = self._logic.step(sample, now)
         standing = conditions | self._logic.conditions()
         self._end.conditions(standing, battery_pct, self._logic.value())
         for kind, phase, value in events:
             self._end.offer(kind, phase, value, now)
         self._indicate(standing, now)
-        return self._end.poll(now)
+        out = self._end.poll(now)
+        self._due = None
+        return out
 
     def deadline(self) -> int:
         """When the next turn is due at the latest, monotonic ms."""
+        if self._due is None:
+            self._due = self._next()
+        return self._due
+
+    def _idle(self, board: tuple[int, int], now: int) -> bool:
+        return self._due is not None and now < self._due and board == self._board
+
+    def _next(self) -> int:
         due = self._end.deadline()
         sensor = self._logic.deadline()
         if sensor is not None:

@@ -73,9 +73,11 @@ class WatchedEnd(TerminalEnd):
         self._review("crowded", None)
         return number
 
-    def receive(self, data: bytes, now: int) -> None:
-        super().receive(data, now)
-        self._review("", now)
+    def receive(self, data: bytes, now: int) -> bool:
+        mine: bool = super().receive(data, now)
+        if mine:
+            self._review("", now)
+        return mine
 
     def abandon(self) -> None:
         """The battery is pulled: what is open will never be repeated."""

@@ -92,11 +92,13 @@ class TerminalEnd:
 
     # --- the line ---
 
-    def receive(self, data: bytes, now: int) -> None:
-        """Take any bytes from the line; never raises."""
+    def receive(self, data: bytes, now: int) -> bool:
+        """Take any bytes from the line, never raising; whether they held anything for this terminal."""
+        mine = False
         for raw in self._deframer.feed(data):
             if messages.of_another(raw, self._address):
                 continue  # on a line of many most are
+            mine = True
             message = messages.parse(raw)
             if message is None:
                 self._count("bad_form")
@@ -106,6 +108,7 @@ class TerminalEnd:
                 self._on_welcome(message, now)
             elif message.type == ASK:
                 self._on_ask(message, now)
+        return mine
 
     def poll(self, now: int) -> bytes:
         """What to write to the line now; nothing before `deadline` unless something came in or was offered."""
