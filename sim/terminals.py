@@ -101,6 +101,7 @@ class ButtonSensor:
 
     def __init__(self) -> None:
         self._presses: deque[int] = deque()  # when each begins
+        self._told = 0  # the level as last sampled
 
     def press(self, count: int, every_ms: int, now: int) -> None:
         """Presses `count` times from `now` on, `every_ms` apart, after those already to come."""
@@ -111,7 +112,11 @@ class ButtonSensor:
     def sample(self, now: int) -> int | None:
         while self._presses and now >= self._presses[0] + PRESS_MS:
             self._presses.popleft()
-        return 1 if self._presses and now >= self._presses[0] else 0
+        level = 1 if self._presses and now >= self._presses[0] else 0
+        if level == self._told:
+            return None
+        self._told = level
+        return level
 
     def resting(self) -> bool:
         """Whether all presses that were asked for are over."""
@@ -242,10 +247,8 @@ class Played:
         return self._terminal.step(received, sample, self._conditions, self._battery_pct, now)
 
     def _keep(self, sample: int, now: int) -> None:
-        if isinstance(self.sensor, ButtonSensor) and self.samples:
-            if self.samples[-1][1] == sample:
-                return
-            self.samples.append((now, self.samples[-1][1]))
+        if isinstance(self.sensor, ButtonSensor):
+            self.samples.append((now, 1 - sample))  # a contact moves at once
         self.samples.append((now, sample))
 
     def deadline(self, now: int) -> int | None:
