@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,24 +12,11 @@ from protocol.record import LINKS
 from protocol.table import Table
 from protocol.topic import ID
 from protocol.words import KINDS, PHASES, SEVERITIES, Told
-from sim.stimuli import SMOKE_CURVES
+from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration, duration_ms, read_step
 
 CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
 STEPS_MAX: Final = 1000
-T_MS_MAX: Final = 24 * 3600 * 1000  # played for real, so a day is long already
 
-COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed")
-# What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
-ACTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "button": ("press", *COMMON_ACTIONS),
-    "smoke": COMMON_ACTIONS,
-    "line": ("clean", "replay", "unplug", "plug"),
-    "stranger": ("babble", "quiet"),
-    "broker": ("down", "up", "restart"),
-    "agent": ("kill", "start", "restart"),
-    "centre": ("kill", "start", "restart"),
-    "disk": ("hold", "eio", "enospc", "release"),
-}
 TOLD: Final = ("sending", "received", "not_received")
 # Counters a case may ask for: (whose, the names that are summed).
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -44,9 +30,6 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "link_repeats": ("agent", ("native.repeats",)),
 }
 
-_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m)")
-_UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000}
-
 
 @dataclass(frozen=True, slots=True)
 class TerminalSpec:
@@ -56,16 +39,6 @@ class TerminalSpec:
     kind: str
     room: str
     silence_s_max: int | None = None  # None: what the gateway takes by itself
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """At `t_ms` of the case, `target` ("smoke-1", "broker") does `action`, with `values`."""
-
-    t_ms: int
-    target: str
-    action: str
-    values: Mapping[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +88,10 @@ class Case:
     clock_rate: int = 1
     heartbeat_s: int | None = None
 
+    def needs_virtual_time(self) -> Step | None:
+        """The first step that real processes cannot be put through, if there is one."""
+        return next((step for step in self.steps if step.virtual), None)
+
 
 def load(path: Path) -> Case:
     """The case in the file at `path`. Raises Told: the file, the key, the value, what is allowed."""
@@ -149,24 +126,6 @@ def parse(data: bytes, where: str) -> Case:
     return case
 
 
-def duration_ms(text: str) -> int | None:
-    """The ms in "250ms", "30s" or "2m", or None."""
-    found = _DURATION.fullmatch(text)
-    return int(found[1]) * _UNIT_MS[found[2]] if found else None
-
-
-def _duration(row: Table, key: str, text: str, most_ms: int = T_MS_MAX) -> int:
-    ms = duration_ms(text)
-    if ms is None or ms > most_ms:
-        raise row.wrong(
-            key,
-            text,
-            f'a duration like "250ms", "30s", "2m", at most {most_ms // 1000}s',
-            f"形如 “250ms”、“30s”、“2m” 的时长，最长 {most_ms // 1000}s",
-        )
-    return ms
-
-
 def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
     terminals: list[TerminalSpec] = []
     for row in home.tables("terminals"):
@@ -177,7 +136,7 @@ def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
         terminals.append(
             TerminalSpec(
                 name,
-                row.choice("kind", ("button", "smoke")),
+                row.choice("kind", KINDS_OF_TERMINAL),
                 row.text("room", ""),
                 row.number_or_none("silence_s_max", 10, 7200),
             )
@@ -192,48 +151,13 @@ def _steps(top: Table, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]
     steps: list[Step] = []
     lasts_ms = 0
     for row in top.tables("at", ()):
-        t_ms = _duration(row, "t", row.text("t"))
+        t_ms = duration(row, "t", row.text("t"))
         lasts_ms = max(lasts_ms, t_ms)
-        steps += [_step(row, t_ms, target, kinds) for target in row.left()]
+        steps += [read_step(row, t_ms, target, kinds) for target in row.left()]
         row.finish()
     if len(steps) > STEPS_MAX:
         raise top.wrong("at", len(steps), f"at most {STEPS_MAX} steps", f"最多 {STEPS_MAX} 个步骤")
     return tuple(sorted(steps, key=lambda step: step.t_ms)), lasts_ms
-
-
-def _step(row: Table, t_ms: int, target: str, kinds: Mapping[str, str]) -> Step:
-    kind, value = kinds.get(target, target), row.peek(target)
-    if target == "forge":
-        return Step(t_ms, target, "", {"count": row.number(target, 1, 1000)})
-    if kind not in ACTIONS or (kind in ("button", "smoke") and target not in kinds):
-        allowed = ["t", *kinds, *(name for name in ACTIONS if name not in ("button", "smoke")), "forge"]
-        raise row.wrong(target, value, "as a key, one of " + ", ".join(allowed), "键只能是 " + "、".join(allowed))
-    if isinstance(value, dict) and kind in _TABLE_STEPS:
-        table = row.table(target)
-        action, values = _TABLE_STEPS[kind](table)
-        table.finish()
-        return Step(t_ms, target, action, values)
-    return Step(t_ms, target, row.choice(target, ACTIONS[kind]))
-
-
-def _button_table(table: Table) -> tuple[str, dict[str, int | str]]:
-    every = table.text("every", "1s")
-    return "press", {"presses": table.number("presses", 1, 1000, 1), "every_ms": _duration(table, "every", every)}
-
-
-def _smoke_table(table: Table) -> tuple[str, dict[str, int | str]]:
-    return table.choice("curve", tuple(SMOKE_CURVES)), {}
-
-
-def _line_table(table: Table) -> tuple[str, dict[str, int | str]]:
-    values: dict[str, int | str] = {"direction": table.choice("direction", ("up", "down", "both"), "both")}
-    for name in ("loss_pct", "repeat_pct", "flip_pct"):
-        values[name] = table.number(name, 0, 100, 0)
-    values["noise_per_s"] = table.number("noise_per_s", 0, 1000, 0)
-    return "faults", values
-
-
-_TABLE_STEPS: Final = {"button": _button_table, "smoke": _smoke_table, "line": _line_table}
 
 
 def _expectations(rows: list[Table], steps: tuple[Step, ...]) -> dict[str, Any]:
@@ -262,7 +186,7 @@ def _expected(row: Table, steps: tuple[Step, ...]) -> Expected:
         event=_pattern(row.table("event")),
         times=row.number("times", 0, 10_000, 1),
         committed_within=_limit(row, within, steps) if within else None,
-        siren_within_ms=_duration(row, "siren_within", siren) if siren else None,
+        siren_within_ms=duration(row, "siren_within", siren) if siren else None,
         told=told,
     )
 
@@ -282,8 +206,8 @@ def _pattern(table: Table) -> dict[str, str | tuple[str, ...]]:
 
 
 def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
-    duration, _, after = text.partition(" after ")
-    ms = _duration(row, "committed_within", duration)
+    within, _, after = text.partition(" after ")
+    ms = duration(row, "committed_within", within)
     if not after:
         return Limit(ms)
     at_ms = duration_ms(after)

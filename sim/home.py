@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sim.case import Step
 from sim.line import CLEAN, Faults, Line
+from sim.steps import Step
 from sim.stimuli import Curve
 from sim.stranger import Stranger
 from sim.terminals import Played, Promise

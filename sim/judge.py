@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from protocol.words import RESTORED, Told, Unavailable
-from sim.case import Case, CounterBounds, Expected, Limit, Step
+from sim.case import Case, CounterBounds, Expected, Limit
+from sim.steps import Step
 from sim.terminals import Promise
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "epoch, sequence, kind, phase, severity, link, terminal, room, source_boot, source_number, flags, "
     "unverified, committed_ms, attempt"
 )
@@ -86,12 +87,17 @@ def read_rows(database: Path) -> list[Row]:
     try:
         connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True)
         try:
-            found = connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY rowid").fetchall()
+            found = connection.execute(f"SELECT {COLUMNS} FROM events ORDER BY rowid").fetchall()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise Unavailable(f"{database}: cannot be read: {error}", f"{database}：无法读取：{error}") from error
-    return [Row._make((*row[:10], tuple(json.loads(row[10])), bool(row[11]), *row[12:])) for row in found]
+    return [row_of(row) for row in found]
+
+
+def row_of(row: Sequence[Any]) -> Row:
+    """The values of COLUMNS as a row."""
+    return Row._make((*row[:10], tuple(json.loads(row[10])), bool(row[11]), *row[12:]))
 
 
 def differences(case: Case, outcome: Outcome) -> list[Told]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
-from sim.play import Result
+from sim.result import Result
 from sim.story import printable
 
 SUITE: Final = "sixkit.sim"

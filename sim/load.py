@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from random import Random
 from typing import Final
 
-from sim.case import Step, TerminalSpec
+from sim.case import TerminalSpec
 from sim.stage import LOOK_S, Stage
+from sim.steps import Step
 from sim.terminals import PRESS_MS
 
 SETTLE_S_MAX: Final = 180.0  # for the backlog of all terminals

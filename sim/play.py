@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from protocol.record import Now
 from protocol.words import Told, Unavailable
 from sim import shim
-from sim.case import COUNTERS, Case, Step
+from sim.case import Case
 from sim.judge import Mark, Outcome, Said, differences, matches, read_rows
+from sim.result import Result, counted
 from sim.site import Heard, Site
 from sim.stage import LOOK_S, Stage
+from sim.steps import Step
 from sim.stranger import Stranger
 
 SETTLE_S_MAX: Final = 20.0  # after the last limit: a reconnection with its back-off, and the backlog
 GRACE_S: Final = 0.4  # what comes twice comes soon
 
 Progress = Callable[[str, float, float], None]  # what is going on, and how far: s of the case done, s in all
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What playing a case found."""
-
-    case: Case
-    differences: Sequence[Told]
-    outcome: Outcome
-    heard: Sequence[Heard] = ()  # the journals of agent and centre
-    samples: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)  # (mono ms, value) by terminal
-    seconds: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        return not self.differences
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "title": self.case.title,
-            "source": self.case.source,
-            "good": self.good,
-            "seconds": round(self.seconds, 1),
-            "differences": [{"en": found.en, "zh": found.zh} for found in self.differences],
-            "events": [row._asdict() | {"id": row.id} for row in self.outcome.rows],
-            "counters": dict(self.outcome.counters),
-        }
 
 
 def unwatched(doing: str, done_s: float, all_s: float) -> None:
@@ -85,7 +60,9 @@ def play_all(cases: Sequence[Case], jobs: int, progress: Callable[[int, Result |
 
 
 def play(case: Case, progress: Progress = unwatched) -> Result:
-    """Plays one case from its beginning to its verdict. Raises Unavailable where this machine cannot."""
+    """Plays one case from its beginning to its verdict. Raises Unavailable where this machine cannot, Told where only
+    virtual time could."""
+    refuse_virtual(case, case.title)
     began_s = time.monotonic()
     # The name is short: a Unix socket's path has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="sixkit-") as name:
@@ -96,6 +73,13 @@ def play(case: Case, progress: Progress = unwatched) -> Result:
             outcome = _Player(case, stage, disk, progress).run()
             heard, samples = list(stage.site.heard), stage.home.samples()
     return Result(case, differences(case, outcome), outcome, heard, samples, time.monotonic() - began_s)
+
+
+def refuse_virtual(case: Case, where: str) -> None:
+    """Raises Told where the case, called `where`, has a step that only virtual time can do."""
+    if step := case.needs_virtual_time():
+        what = f"{step.target} {step.action}"
+        raise Told(f"{where}: {what} needs --virtual", f"{where}：{what} 需要 --virtual")
 
 
 class _Player:
@@ -172,13 +156,8 @@ class _Player:
     def _counters(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for owner, ask in (("centre", self._centre_counters), ("agent", self._stage.agent_counters)):
-            try:
-                counters = ask()
-            except Unavailable:  # the case left it down
-                continue
-            for name, (whose, parts) in COUNTERS.items():
-                if whose == owner:
-                    found[name] = sum(int(counters.get(part, 0)) for part in parts)
+            with contextlib.suppress(Unavailable):  # the case left it down
+                found |= counted(owner, ask())
         return found
 
     def _centre_counters(self) -> dict[str, Any]:
@@ -192,6 +171,8 @@ _PROCESS_STEPS: Final[dict[str, tuple[Callable[[Site, str], None], ...]]] = {
     "up": (Site.start,),
     "start": (Site.start,),
     "restart": (Site.stop, Site.start),
+    "pause": (Site.pause,),
+    "resume": (Site.resume,),
 }
 
 

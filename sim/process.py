@@ -107,9 +107,18 @@ class Process:
     def stop(self) -> None:
         """SIGTERM, and SIGKILL after STOP_S_MAX."""
         self._signal(signal.SIGTERM)
+        self.resume()  # one that is paused would hear of it only then
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(STOP_S_MAX)
         self.kill()
+
+    def pause(self) -> None:
+        """SIGSTOP: it stands where it is; `kill` ends it all the same."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         if self.running():

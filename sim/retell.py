@@ -8,16 +8,23 @@ from typing import Any, Final
 
 from devices.smoke import ALARM_MDB_M
 from protocol.words import KINDS, PHASE_NAMES
-from sim.case import Step
 from sim.judge import Mark
-from sim.play import Result
+from sim.result import Result
 from sim.site import Heard
+from sim.steps import Step
 from sim.story import Entry, Signal, Span, Story
 
 NEAR_MS: Final = 2000  # a journal's own time counts where it is this near to when we read it: its clock may be unset
 
 # The lane of what a step is done to, where it has no lane of its own.
-_LANES: Final = {"broker": "network", "agent": "gateway", "forge": "network", "stranger": "line"}
+_LANES: Final = {
+    "broker": "network",
+    "agent": "gateway",
+    "power": "gateway",
+    "clock": "gateway",
+    "forge": "network",
+    "stranger": "line",
+}
 # (target, action): the word for the step where that is not the action itself.
 _WORDS: Final = {
     ("agent", "kill"): "killed",
@@ -26,7 +33,17 @@ _WORDS: Final = {
     ("line", "unplug"): "down",
     ("line", "plug"): "up",
     ("forge", ""): "forged",
+    ("power", "cut"): "power_cut",
+    ("power", "up"): "power_up",
+    ("network", "faults"): "network_faults",
+    ("network", "clean"): "up",
+    ("clock", "step"): "clock_step",
+    ("clock", "drift"): "clock_drift",
+    ("clock", "1970"): "clock_1970",
+    ("clock", "2000"): "clock_2000",
+    ("clock", "ntp"): "clock_set",
 }
+_DISK_FAULTS: Final = ("hold", "slow", "eio", "unreadable", "enospc", "read_only")
 # (target, "" for a terminal; action that begins a fault): (its kind, the actions that end it).
 _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("broker", "down"): ("broker_down", ("up", "restart")),
@@ -35,9 +52,15 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("line", "unplug"): ("unplugged", ("plug",)),
     ("line", "faults"): ("faults", ("clean", "faults")),
     ("stranger", "babble"): ("stranger", ("quiet",)),
-    ("disk", "hold"): ("hold", ("release", "eio", "enospc")),
-    ("disk", "eio"): ("eio", ("release", "hold", "enospc")),
-    ("disk", "enospc"): ("enospc", ("release", "hold", "eio")),
+    **{
+        ("disk", fault): (fault, ("release", *(other for other in _DISK_FAULTS if other != fault)))
+        for fault in _DISK_FAULTS
+    },
+    ("agent", "pause"): ("paused", ("resume", "kill", "restart")),
+    ("power", "cut"): ("power_cut", ("up",)),
+    ("network", "outage"): ("outage", ("up",)),
+    ("network", "faults"): ("network_faults", ("clean", "faults")),
+    **{("clock", fault): (f"clock_{fault}", ("ntp",)) for fault in ("step", "drift", "1970", "2000")},
     ("", "dead"): ("dead", ("alive",)),
     ("", "tamper"): ("tamper", ("untamper",)),
     ("", "battery_low"): ("battery_low", ("battery_changed",)),

@@ -120,6 +120,16 @@ class Site:
         if process := self._processes.get(name):
             process.kill()
 
+    def pause(self, name: str) -> None:
+        """Stops it where it stands, until `resume`."""
+        if process := self._processes.get(name):
+            process.pause()
+
+    def resume(self, name: str) -> None:
+        """Lets it go on."""
+        if process := self._processes.get(name):
+            process.resume()
+
     def running(self, name: str) -> bool:
         process = self._processes.get(name)
         return process is not None and process.running()

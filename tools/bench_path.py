@@ -24,10 +24,11 @@ from rich.table import Table
 
 from protocol import topic
 from protocol.words import Unavailable
-from sim.case import Step, TerminalSpec
+from sim.case import TerminalSpec
 from sim.home import Home
 from sim.site import GATEWAY, Site
 from sim.stage import Stage
+from sim.steps import Step
 
 from .locale import say
 

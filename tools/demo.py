@@ -16,8 +16,9 @@ from typing import Any, Final
 from rich.console import Console
 
 from protocol.words import Told
-from sim.case import Step, TerminalSpec
+from sim.case import TerminalSpec
 from sim.stage import Stage
+from sim.steps import Step
 
 from . import tally
 from .command import GOOD, INTERRUPTED, NOT_SO, add_clock_rate, clean_up_when_told_to_end, exit_code, written

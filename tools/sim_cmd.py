@@ -17,8 +17,8 @@ from .progress import progress
 from .sim_reports import Reports, add_reports
 
 if TYPE_CHECKING:
-    from sim.play import Result
     from sim.replay import Replayed
+    from sim.result import Result
     from sim.soak import Soaked
 
 FIRE_RATE_MAX: Final = 100  # the chamber is sampled every 10 ms of real time then
@@ -53,7 +53,8 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "run",
         say("play cases and compare what came out", "运行用例并比对结果"),
         "sixkit sim run --html report.html tests/cases/broker_down.toml\n"
-        "  sixkit sim run --jobs 4 --html reports --junit junit.xml tests/cases/*.toml",
+        "  sixkit sim run --jobs 4 --html reports --junit junit.xml tests/cases/*.toml\n"
+        "  sixkit sim run --virtual tests/cases/*.toml",
     )
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASE.toml", help=say("case files", "用例文件"))
     parser.add_argument(
@@ -62,8 +63,17 @@ def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=JOBS_DEFAULT,
         metavar="N",
         help=say(
-            f"how many at a time (1 to {JOBS_MAX}, default {JOBS_DEFAULT})",
-            f"同时运行数（1 到 {JOBS_MAX}，默认 {JOBS_DEFAULT}）",
+            f"how many at a time (1 to {JOBS_MAX}, default {JOBS_DEFAULT}); with --virtual always one",
+            f"同时运行数（1 到 {JOBS_MAX}，默认 {JOBS_DEFAULT}）；使用 --virtual 时始终为 1",
+        ),
+    )
+    parser.add_argument(
+        "--virtual",
+        action="store_true",
+        help=say(
+            "in virtual time instead of against real processes: seconds become milliseconds, and network, clock, disk "
+            "and power can fail",
+            "使用虚拟时间而不启动真实进程：数秒只需几毫秒，且可模拟网络、时钟、磁盘与电源故障",
         ),
     )
     add_reports(parser)
@@ -128,10 +138,13 @@ def _subparser(
 
 
 def _run(args: argparse.Namespace) -> int:
-    from sim import case
-    from sim.play import play_all
+    from sim import case, play
+    from sim.world import play as virtual
 
     cases = [case.load(path) for path in args.cases]  # all of them are read before the first is played
+    if not args.virtual:
+        for path, one in zip(args.cases, cases, strict=True):
+            play.refuse_virtual(one, str(path))
     reports = Reports(args.html, args.junit, args.cases)
     began_s = time.monotonic()
     done: list[Result] = []
@@ -143,8 +156,11 @@ def _run(args: argparse.Namespace) -> int:
                 show.print(_verdict(args.cases[number], result))
             show.at(len(done), cases[number].title)
 
-        results = play_all(cases, args.jobs, watch)
-    written = reports.write(results)
+        if args.virtual:
+            results = virtual.play_all(cases, watch, keep=args.html is not None)
+        else:
+            results = play.play_all(cases, args.jobs, watch)
+    written = reports.write(results, args.virtual)
     bad = sum(not result.good for result in results)
     if args.json:
         print(json.dumps({"good": not bad, "cases": [result.as_json() for result in results]}, ensure_ascii=False))
@@ -163,7 +179,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _verdict(path: Path, result: Result) -> str:
     head = (
-        f"{say('good', '通过') if result.good else say('NOT SO', '不符')}  {result.seconds:5.1f} s  {result.case.title}"
+        f"{say('good', '通过') if result.good else say('NOT SO', '不符')}  {result.seconds:6.2f} s  {result.case.title}"
     )
     lines = [f"    {found.text(language())}" for found in result.differences]
     if lines:

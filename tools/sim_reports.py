@@ -13,7 +13,7 @@ from .command import made_folder, written
 from .locale import language, say
 
 if TYPE_CHECKING:
-    from sim.play import Result
+    from sim.result import Result
 
 
 def add_reports(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +42,15 @@ class Reports:
             made_folder(path.parent)
             written(path, "")
 
-    def write(self, results: Sequence[Result]) -> list[Path]:
+    def write(self, results: Sequence[Result], virtual: bool = False) -> list[Path]:
         """Writes them; gives the files written. Raises Unavailable."""
         from sim.junit import junit
         from sim.report import html
         from sim.retell import retell
 
         for page, path, result in zip(self._pages, self._cases, results, strict=False):
-            story = retell(result, f"sixkit sim run {shlex.quote(str(path))}", language())
+            command = f"sixkit sim run {'--virtual ' if virtual else ''}{shlex.quote(str(path))}"
+            story = retell(result, command, language())
             written(page, html(story, language()))
         if self._junit:
             written(self._junit, junit(results, language()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sim.case import Step
 from sim.line import CLEAN, Faults
+from sim.steps import Step
 from sim.stranger import Stranger
 from sim.world.world import World
 
@@ -86,7 +86,7 @@ def _broker_restart(world: World, step: Step) -> None:
 def _network(world: World, step: Step) -> None:
     """`outage`: nothing passes until `up`. `half_open`: the connection is dead and nobody told."""
     for name, path in (("gateway", world.gateway_path), ("centre", world.centre_path)):
-        if step.values.get("of", "gateway") not in (name, "both"):
+        if step.values.get("of", "both" if step.action == "up" else "gateway") not in (name, "both"):
             continue
         client = world.clients.get(name)
         if step.action == "half_open" and client is not None:

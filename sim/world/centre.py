@@ -15,7 +15,7 @@ from dispatch.intake import Intake, Outcome
 from dispatch.store import Store
 from protocol.envelope import SigningKey, VerifyingKey
 from protocol.record import Now
-from sim.judge import Row, read_rows
+from sim.judge import COLUMNS, Row, read_rows, row_of
 from sim.world.clock import BEGUN_WALL_MS
 from sim.world.network import Client
 from sim.world.timeline import Timeline, Wake
@@ -109,6 +109,10 @@ class Centre:
     def rows(self, sql: str, *values: Any) -> Sequence[Any]:
         """What its database holds now; nothing while it is down."""
         return self._store.rows(sql, *values) if self._store is not None else []
+
+    def events(self) -> list[Row]:
+        """What it has committed, in that order; nothing while it is down."""
+        return [row_of(tuple(row)) for row in self.rows(f"SELECT {COLUMNS} FROM events ORDER BY rowid")]
 
     def counters(self) -> dict[str, Any]:
         return self._desk.counters() if self._desk is not None else {}

@@ -143,7 +143,10 @@ DEFECTS: Final[dict[str, tuple[str, tuple[Patch, ...]]]] = {
     ),
     "siren_after_commit": ("the siren comes after the commit is asked for", ((Turn, "effects", _siren_after_commit),)),
     "never_resend": ("what gets no receipt is not sent again", ((Sending, "_expire", _always(None)),)),
-    "deaf_to_silence": ("no terminal is ever missed", ((Supervision, "missed", _always(())),)),
+    "deaf_to_silence": (
+        "no terminal is ever missed",
+        ((Supervision, "missed", _always(())), (Supervision, "deadline", _always(None))),
+    ),
     "restart_ends_silence": ("a restart forgets who was missed", ((Supervision, "load_silent", _always(None)),)),
     "accept_forged": ("a signature is not looked at", ((envelope, "open", _unsigned),)),
     "unverified_unmarked": ("an alarm in doubt is passed off as genuine", ((Book, "unverified", _unmarked),)),

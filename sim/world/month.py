@@ -16,9 +16,9 @@ from gateway.outbox import Outbox
 from protocol.record import Event, Interval, Now
 from protocol.wire import mac
 from sim import vfs
-from sim.case import Step
 from sim.disk import Disk
 from sim.line import Faults, Line, stream
+from sim.steps import Step
 from sim.terminals import Played
 from sim.world.clock import BEGUN_WALL_MS
 from sim.world.pieces import Bus

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from sim.case import Step, TerminalSpec
+from sim.case import TerminalSpec
 from sim.line import stream
+from sim.steps import Step
 
 DAY_MS: Final = 24 * 3_600_000
 BUTTONS_MAX: Final = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from protocol.words import Told
-from sim.case import Step
+from sim.steps import Step
 from sim.story import Entry, Signal, Span
 from sim.world import coverage as covering
 from sim.world.acts import LANES, do

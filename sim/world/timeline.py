@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Final
+
+AT_ONCE_MAX: Final = 100_000  # entries at one moment; a restart with a day's backlog has some hundreds
+
+
+class Stuck(Exception):
+    """Virtual time does not advance: something asks to be called now, again and again. For real it would take all of
+    a processor."""
 
 
 class Timeline:
@@ -25,10 +33,14 @@ class Timeline:
         self.at(self.now + ms, call)
 
     def until(self, t_ms: int) -> None:
-        """Go on to `t_ms`, with everything that is due by then."""
-        due = self._due
+        """Go on to `t_ms`, with everything that is due by then. Raises Stuck."""
+        due, at_once = self._due, 0
         while due and due[0][0] <= t_ms:
-            self.now, _, call = heappop(due)
+            at_ms, _, call = heappop(due)
+            at_once = at_once + 1 if at_ms == self.now else 0
+            if at_once > AT_ONCE_MAX:
+                raise Stuck(f"{AT_ONCE_MAX} things at {self.now} ms, and more to come: {call!r}")
+            self.now = at_ms
             self.steps += 1
             call()
         self.now = max(self.now, t_ms)

@@ -19,9 +19,11 @@ from protocol.wire import mac
 from protocol.words import RESTORED, TEST, Told
 from sim.case import TerminalSpec
 from sim.disk import Disk
-from sim.judge import Outcome, Row, Said, invariants, read_rows
+from sim.judge import Mark, Outcome, Row, Said, invariants, read_rows
 from sim.line import Line, stream
+from sim.process import Line as JournalLine
 from sim.retell import SENSED
+from sim.site import Heard
 from sim.story import Signal
 from sim.terminals import SAMPLE_MS, Played, Promise
 from sim.world.centre import Centre
@@ -64,6 +66,7 @@ class World:
         self.trace = Trace(self.timeline, keep)
         self.watch = Watch(self.timeline)
         self.said: list[Said] = []
+        self.heard: list[Heard] | None = [] if keep else None  # the journals, where the run is kept
         self._names: dict[str, str] = {}  # of each event of the gateway, what joins its stations
         self.disturbances = 0  # steps done
         self.begun_ms = 0  # when everything was online
@@ -150,19 +153,18 @@ class World:
         outcome = self.outcome()
         return [*invariants(outcome), *_left_standing(outcome.rows, standing, self.watch.forgotten)]
 
-    def outcome(self, **more: Any) -> Outcome:
+    def outcome(self, marks: Sequence[Mark] = (), counters: Mapping[str, int] | None = None) -> Outcome:
         """What the run leaves behind; ends the centre."""
-        counters = {**self.centre.counters()}
         self.centre.stop()
         excused = self.watch.excused
         return Outcome(
             rows=read_rows(self.centre.database),
-            promises=[one for one in self.promises() if key_of(one) not in excused],
+            promises=[one for one in self.promises() if key_of(one) not in excused or self.watch.at_centre(one)],
             dead=frozenset(played.name for played in self.played if not played.alive),
-            begun=(BEGUN_WALL_MS, 0),
+            marks=marks,
+            begun=(BEGUN_WALL_MS + self.begun_ms, self.begun_ms),
             said=self.said,
-            counters=counters,
-            **more,
+            counters=counters or {},
         )
 
     def promises(self) -> list[Promise]:
@@ -274,6 +276,8 @@ class World:
             )
 
     def _gateway_noted(self, what: str, details: Mapping[str, Any]) -> None:
+        if self.heard is not None:
+            self.heard.append(Heard("agent", JournalLine(what, details), self.timeline.now))
         if what == "raised":
             self._names[details["id"]] = event = _event_of(
                 details["terminal"], *(details["source"] or (details["id"],))
@@ -295,6 +299,8 @@ class World:
 
     def _centre_noted(self, note: dict[str, Any]) -> None:
         what = note["what"]
+        if self.heard is not None:
+            self.heard.append(Heard("centre", JournalLine(what, note), self.timeline.now))
         about = " ".join(str(value) for name, value in note.items() if name != "what")
         _, _, identity = note.get("event_id", "").partition("/")
         self.trace.add("centre", what, about, self._names.get(identity, ""))

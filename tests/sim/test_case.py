@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.words import Told
-from sim.case import ACTIONS, COUNTERS, Limit, Step, duration_ms, load, parse
+from sim.case import COUNTERS, Limit, load, parse
+from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration_ms
 from sim.stimuli import SMOKE_CURVES
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.toml"))
@@ -66,12 +67,14 @@ def test_there_are_cases_enough_and_no_two_are_called_the_same() -> None:
     assert len(set(titles)) == len(titles)
 
 
-@pytest.mark.parametrize(("text", "ms"), [("250ms", 250), ("30s", 30_000), ("2m", 120_000)])
+@pytest.mark.parametrize(
+    ("text", "ms"), [("250ms", 250), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("30d", 2_592_000_000)]
+)
 def test_durations(text: str, ms: int) -> None:
     assert duration_ms(text) == ms
 
 
-@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1.5s", "1 s", "1h", "9999999999s", "1s ", "１s"])
+@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1.5s", "1 s", "1w", "9999999999s", "1s ", "１s"])
 def test_what_is_no_duration(text: str) -> None:
     assert duration_ms(text) is None
 
@@ -88,6 +91,14 @@ def test_what_is_no_duration(text: str) -> None:
         ('broker = "down"', "forge = 0", "at[1].forge is 0"),
         ('broker = "down"', "line = { loss_pct = 101 }", "at[1].line.loss_pct is 101"),
         ('broker = "down"', "line = { los = 1 }", "unknown key at[1].line.los"),
+        ('broker = "down"', 'network = "gone"', "at[1].network is 'gone'; allowed: one of outage, half_open"),
+        ('broker = "down"', 'network = { outage = "home" }', "at[1].network.outage is 'home'"),
+        ('broker = "down"', 'network = { up = "both", latency_ms = 5 }', "unknown key at[1].network.latency_ms"),
+        ('broker = "down"', 'clock = "1984"', "at[1].clock is '1984'"),
+        ('broker = "down"', 'clock = { step = "1y" }', "at[1].clock.step is '1y'"),
+        ('broker = "down"', "clock = { drift_ppm = 100001 }", "at[1].clock.drift_ppm is 100001"),
+        ('broker = "down"', 'power = { up = "1984" }', "at[1].power.up is '1984'"),
+        ('broker = "down"', 'power = { cut = "1970" }', "at[1].power.up is missing"),
         ('broker = "down"', 'smoke-1 = "press"', "at[1].smoke-1 is 'press'"),
         ("smouldering", "steam", "at[2].smoke-1.curve is 'steam'"),
         ('kind = "smoke", room', 'kind = "toaster", room', "home.terminals[1].kind is 'toaster'"),
@@ -115,6 +126,37 @@ def test_a_wrong_case_is_told_with_file_key_value_and_what_is_allowed(old: str, 
     assert told.value.zh.startswith("case.toml：")
 
 
+@pytest.mark.parametrize(
+    ("text", "action", "values"),
+    [
+        ('network = "outage"', "outage", {}),
+        ('network = { half_open = "centre" }', "half_open", {"of": "centre"}),
+        (
+            "network = { latency_ms = 500, lose_receipts_pct = 30 }",
+            "faults",
+            {"latency_ms": 500, "lose_receipts_pct": 30, "repeat_pct": 0},
+        ),
+        ('clock = "ntp"', "ntp", {}),
+        ('clock = { step = "-1d" }', "step", {"ms": -86_400_000}),
+        ('clock = { step = "1h" }', "step", {"ms": 3_600_000}),
+        ("clock = { drift_ppm = -200 }", "drift", {"ppm": -200}),
+        ('power = "cut"', "cut", {}),
+        ('power = { up = "1970" }', "up", {"unset": "1970"}),
+        ('disk = "rot"', "rot", {}),
+        ('centre = "back_up"', "back_up", {}),
+    ],
+)
+def test_words_that_only_virtual_time_can_do(text: str, action: str, values: dict[str, int | str]) -> None:
+    case = parsed(CONTRACT.replace('broker = "down"', text, 1))
+    assert (case.steps[0].action, case.steps[0].values) == (action, values)
+    assert case.needs_virtual_time() == case.steps[0]
+
+
+def test_what_real_processes_can_do_needs_no_virtual_time() -> None:
+    assert parsed(CONTRACT.replace('broker = "down"', 'agent = "pause"', 1)).needs_virtual_time() is None
+    assert parsed(CONTRACT).needs_virtual_time() is None
+
+
 def test_counters_take_exact_values_and_least_ones() -> None:
     text = '[[expect]]\ncounter = { forged_refused = "3", link_damaged = ">=1" }\n'
     bounds = {bound.name: (bound.least, bound.most) for bound in parsed(CONTRACT + text).counters}
@@ -138,9 +180,10 @@ def test_a_damaged_case_is_a_case_or_told(at: int, junk: str) -> None:
         parsed(CONTRACT[:at] + junk + CONTRACT[at + len(junk) :])
 
 
-def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_counter() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "cases.md").read_text("utf-8")
+@pytest.mark.parametrize("name", ["cases.md", "cases.zh-CN.md"])
+def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_counter(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / name).read_text("utf-8")
     example = page.partition("```toml")[2].partition("```")[0]
-    assert parse(example.encode(), "cases.md").terminals[0].id == "button-1"
-    for name in [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]:
-        assert f"`{name}`" in page or f'"{name}"' in page or name in ("button", "smoke"), name
+    assert parse(example.encode(), name).terminals[0].id == "button-1"
+    for word in [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]:
+        assert f"`{word}`" in page or f'"{word}"' in page or word in KINDS_OF_TERMINAL, word

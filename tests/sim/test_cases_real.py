@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sim.case import load
-from sim.play import Result, play
+from sim.play import play
+from sim.result import Result
 
 CASES = Path(__file__).parent.parent / "cases"
 # One for each part of the way: the path itself, a crash, the network, the disk, the wire, a forger.

@@ -12,9 +12,9 @@ import serial
 
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.wire.messages import Event
-from sim.case import Step
 from sim.home import Home
 from sim.line import CLEAN, Faults, Line
+from sim.steps import Step
 from sim.terminals import Played
 
 KEY = bytes(range(32))

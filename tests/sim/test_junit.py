@@ -11,7 +11,7 @@ from protocol.words import Told
 from sim.case import parse
 from sim.judge import Outcome
 from sim.junit import junit
-from sim.play import Result
+from sim.result import Result
 
 # What junit-10.xsd allows of what we write: element: (attributes it must have, those it may have, its children).
 SCHEMA = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from protocol.words import Unavailable
-from sim.process import LAST_LINES_MAX, Process
+from sim.process import LAST_LINES_MAX, STOP_S_MAX, Process
 
 READY = 'print(\'{"what": "ready", "port": 7}\', flush=True); '
 WAIT = "import time; time.sleep(60)"
@@ -80,6 +80,21 @@ def test_stop_is_graceful_and_kill_is_not(tmp_path: Path) -> None:
         end(process)
         assert (process.find("bye") is not None) is farewell
         assert gone(process.pid)
+
+
+def test_one_that_is_paused_stands_still_until_it_is_resumed_and_can_be_stopped_all_the_same(tmp_path: Path) -> None:
+    process = started(tmp_path, READY + "import time\nwhile True: time.sleep(0.01); print('x', flush=True)")
+    process.wait_for("ready", 10)
+    stat = Path(f"/proc/{process.pid}/stat")
+    process.pause()
+    assert until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    process.resume()
+    assert until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "SR")
+    process.pause()
+    began_s = time.monotonic()
+    process.stop()
+    assert gone(process.pid)
+    assert time.monotonic() - began_s < STOP_S_MAX
 
 
 def test_children_of_the_process_go_with_it(tmp_path: Path) -> None:

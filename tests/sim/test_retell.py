@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sim.case import parse
 from sim.judge import Mark, Outcome, Row
-from sim.play import Result
 from sim.process import Line
+from sim.result import Result
 from sim.retell import retell
 from sim.site import Heard
 from sim.story import Entry, Span, Story

@@ -56,6 +56,23 @@ def test_a_case_that_is_not_so_exits_1_and_says_how(tmp_path: Path) -> None:
     assert str(wrong) in done.stderr
 
 
+def test_cases_in_virtual_time_report_as_for_real() -> None:
+    done = sixkit("run", "--virtual", "--json", str(CASES / "button.toml"), str(CASES / "noise.toml"))
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["good"], len(found["cases"])) == (0, True, 2)
+    assert [event["kind"] for event in found["cases"][0]["events"]] == ["button"]
+    assert found["cases"][1]["counters"]["link_damaged"] >= 5
+    assert "A noisy line" in done.stderr
+
+
+def test_a_case_that_needs_virtual_time_is_refused_before_any_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "cut.toml"
+    path.write_text((CASES / "button.toml").read_text() + '[[at]]\nt = "1s"\npower = "cut"\n')
+    done = sixkit("run", str(CASES / "button.toml"), str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"sixkit sim: {path}: power cut needs --virtual\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

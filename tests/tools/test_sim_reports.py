@@ -9,7 +9,7 @@ import pytest
 from protocol.words import Told
 from sim.case import parse
 from sim.judge import Outcome
-from sim.play import Result
+from sim.result import Result
 from sixkit_tools.sim_reports import Reports
 
 CASE = b"""title = "T"
@@ -40,6 +40,12 @@ def test_several_cases_are_a_folder_with_a_page_each_named_as_they_are(tmp_path:
 
 def test_one_case_into_a_folder_that_is_there(tmp_path: Path) -> None:
     assert Reports(tmp_path, None, [Path("one.toml")]).write(results(1)) == [tmp_path / "one.html"]
+
+
+def test_a_page_names_the_command_that_plays_it_in_the_same_time(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    Reports(page, None, [Path("one.toml")]).write(results(1), virtual=True)
+    assert "sixkit sim run --virtual one.toml" in page.read_text("utf-8")
 
 
 def test_nothing_asked_for_is_nothing_written() -> None:

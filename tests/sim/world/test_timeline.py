@@ -1,9 +1,10 @@
 """Virtual time: what is due happens in order, and nothing else moves the clock."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.world.timeline import Timeline, Wake
+from sim.world.timeline import AT_ONCE_MAX, Stuck, Timeline, Wake
 
 
 @given(st.lists(st.integers(0, 50)))
@@ -60,3 +61,15 @@ def test_an_alarm_clock_can_be_set_again_when_it_rings() -> None:
     wake.set(5)
     timeline.until(30)
     assert rung == [5, 15, 25]
+
+
+def test_a_part_that_asks_for_now_for_ever_is_found() -> None:
+    timeline = Timeline()
+
+    def again() -> None:
+        timeline.after(0, again)
+
+    timeline.at(7, again)
+    with pytest.raises(Stuck, match="at 7 ms"):
+        timeline.until(10)
+    assert timeline.steps <= AT_ONCE_MAX + 2
