@@ -14,14 +14,18 @@ RECORD_BYTES_MAX: Final = 2048  # an event with full evidence is about 300
 EVIDENCE_MAX: Final = 16  # entries; a terminal measures a handful of things
 TEXT_MAX: Final = 64  # characters of an id, kind, room or flag
 FLAGS_MAX: Final = 16
-INTERVALS_MAX: Final = 64  # of one receipt; a centre with more sends several
+INTERVALS_MAX: Final = 64  # of one receipt or command; a centre with more sends several
+SETTLED_MAX: Final = 8  # intervals of one heartbeat, 230 bytes at most; the others come with those that follow
 INT_MAX: Final = 2**63 - 1  # of every number, either sign: what SQLite and most languages hold
 
 EVENT: Final = 1
 RECEIPT: Final = 2
 HEARTBEAT: Final = 3
+COMMAND: Final = 4
 
 LINKS: Final = ("held", "heard", "own")
+RESEND: Final = "resend"  # send these events again: the centre has lost them
+ACTIONS: Final = (RESEND,)  # of a command
 CLOCK_QUALITIES: Final = ("unset", "holdover", "synchronised")  # a quality's place is its code
 
 
@@ -173,25 +177,50 @@ class Heartbeat:
     oldest_s: int  # age of the oldest of them
     terminals: int  # on the roster
     silent: int  # of them, now silent
+    settled: tuple[Interval, ...] = ()  # some of what it still has of what was receipted: a centre may ask for it
+
+    def to_record(self) -> bytes:
+        record: dict[int, Any] = {
+            0: HEARTBEAT,
+            1: self.gateway,
+            2: self.number,
+            3: _stamp_out(self.time),
+            4: self.version,
+            5: self.uptime_s,
+            6: self.unsettled,
+            7: self.oldest_s,
+            8: self.terminals,
+            9: self.silent,
+        }
+        if self.settled:
+            record[10] = [list(i) for i in self.settled]
+        return _encoded(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The centre asks the gateway to do something, in answer to a heartbeat: so it is known to be fresh."""
+
+    gateway: str
+    echo: int  # that heartbeat's number: taken once, and only while it is one of the last
+    wall_ms: int  # the centre's clock
+    action: str
+    intervals: tuple[Interval, ...]  # the events that are meant
 
     def to_record(self) -> bytes:
         return _encoded(
             {
-                0: HEARTBEAT,
+                0: COMMAND,
                 1: self.gateway,
-                2: self.number,
-                3: _stamp_out(self.time),
-                4: self.version,
-                5: self.uptime_s,
-                6: self.unsettled,
-                7: self.oldest_s,
-                8: self.terminals,
-                9: self.silent,
+                2: self.echo,
+                3: self.wall_ms,
+                4: self.action,
+                5: [list(i) for i in self.intervals],
             }
         )
 
 
-Record = Sent | Receipt | Heartbeat
+Record = Sent | Receipt | Heartbeat | Command
 
 
 def decode(data: bytes) -> Record:
@@ -244,20 +273,28 @@ class _Fields:
         return self._checked(key, self._left.pop(key), kind, most)
 
     def take_optional(self, key: int, kind: type[Any], most: int = INT_MAX) -> Any:
-        return self.take(key, kind, most) if key in self._left else None
+        return self.take(key, kind, most) if self.has(key) else None
+
+    def has(self, key: int) -> bool:
+        return key in self._left
 
     def text(self, key: int) -> str:
         value: str = self.take(key, str, TEXT_MAX)
         return value
 
     def numbers_optional(self, key: int, count: int) -> list[int] | None:
-        return self.numbers(key, count) if key in self._left else None
+        return self.numbers(key, count) if self.has(key) else None
 
     def numbers(self, key: int, count: int) -> list[int]:
         values = self.take(key, list, count)
         if len(values) != count:
             raise RecordError("field_size", str(key))
         return [self._checked(key, value, int, INT_MAX) for value in values]
+
+    def pass_over(self, keys: range) -> None:
+        """Take what there is under `keys`, whatever it is."""
+        for key in keys:
+            self._left.pop(key, None)
 
     def finish(self) -> None:
         if self._left:
@@ -330,21 +367,27 @@ def _flags(values: list[Any]) -> tuple[str, ...]:
 
 def _receipt(fields: _Fields) -> Receipt:
     gateway = fields.text(1)
-    intervals = tuple(_interval(row) for row in fields.take(2, list, INTERVALS_MAX))
-    return Receipt(gateway, intervals, fields.take(3, int), fields.take_optional(4, int))
+    return Receipt(gateway, _intervals(fields, 2), fields.take(3, int), fields.take_optional(4, int))
 
 
-def _interval(row: Any) -> Interval:
+def _intervals(fields: _Fields, key: int, least: int = 0, most: int = INTERVALS_MAX) -> tuple[Interval, ...]:
+    rows = fields.take(key, list, most)
+    if len(rows) < least:
+        raise RecordError("field_range", str(key))
+    return tuple(_interval(row, key) for row in rows)
+
+
+def _interval(row: Any, key: int) -> Interval:
     if type(row) is not list or len(row) != 3 or not all(type(n) is int and 0 <= n <= INT_MAX for n in row):
-        raise RecordError("field_type", "2")
+        raise RecordError("field_type", str(key))
     interval = Interval(*row)
     if interval.first > interval.last:
-        raise RecordError("field_range", "2")
+        raise RecordError("field_range", str(key))
     return interval
 
 
 def _heartbeat(fields: _Fields) -> Heartbeat:
-    return Heartbeat(
+    heartbeat = Heartbeat(
         gateway=fields.text(1),
         number=fields.take(2, int),
         time=_stamp_in(fields, 3),
@@ -354,7 +397,31 @@ def _heartbeat(fields: _Fields) -> Heartbeat:
         oldest_s=fields.take(7, int),
         terminals=fields.take(8, int),
         silent=fields.take(9, int),
+        settled=_intervals(fields, 10, 1, SETTLED_MAX) if fields.has(10) else (),
     )
+    fields.pass_over(_HEARTBEAT_LATER)
+    return heartbeat
 
 
-_READERS: Final[Mapping[int, Callable[[_Fields], Record]]] = {EVENT: _event, RECEIPT: _receipt, HEARTBEAT: _heartbeat}
+def _command(fields: _Fields) -> Command:
+    command = Command(
+        gateway=fields.text(1),
+        echo=fields.take(2, int),
+        wall_ms=fields.take(3, int),
+        action=fields.text(4),
+        intervals=_intervals(fields, 5, 1),
+    )
+    if command.action not in ACTIONS:
+        raise RecordError("field_value", command.action)
+    return command
+
+
+# What a newer gateway may add to its heartbeat: a centre that is older must not take it for lost.
+_HEARTBEAT_LATER: Final = range(11, 16)
+
+_READERS: Final[Mapping[int, Callable[[_Fields], Record]]] = {
+    EVENT: _event,
+    RECEIPT: _receipt,
+    HEARTBEAT: _heartbeat,
+    COMMAND: _command,
+}

@@ -18,6 +18,9 @@ from protocol.record import (
     INTERVALS_MAX,
     LINKS,
     RECORD_BYTES_MAX,
+    RESEND,
+    SETTLED_MAX,
+    Command,
     Event,
     EventId,
     Heartbeat,
@@ -58,7 +61,16 @@ events = st.builds(
 )
 intervals = st.tuples(counts, counts, counts).map(lambda n: Interval(n[0], *sorted(n[1:])))
 receipts = st.builds(Receipt, names, st.lists(intervals, max_size=INTERVALS_MAX).map(tuple), counts, st.none() | counts)
-heartbeats = st.builds(Heartbeat, names, counts, stamps, names, counts, counts, counts, counts, counts)
+heartbeats = st.builds(
+    Heartbeat,
+    *(names, counts, stamps, names, counts, counts, counts, counts, counts),
+    st.lists(intervals, max_size=SETTLED_MAX).map(tuple),
+)
+commands = st.builds(
+    Command,
+    *(names, counts, counts, st.just(RESEND)),
+    st.lists(intervals, min_size=1, max_size=INTERVALS_MAX).map(tuple),
+)
 
 EVENT = Event(
     gateway="gw-1",
@@ -99,15 +111,27 @@ def test_an_event_comes_out_as_it_went_in_and_fits_the_schema(event: Event, atte
         assert decode(data) == Sent(event, attempt, age_ms)
 
 
-@given(receipts | heartbeats)
-def test_a_receipt_and_a_heartbeat_come_out_as_they_went_in_and_fit_the_schema(record: Receipt | Heartbeat) -> None:
+@given(receipts | heartbeats | commands)
+def test_every_other_record_comes_out_as_it_went_in_and_fits_the_schema(record: Receipt | Heartbeat | Command) -> None:
     data = record.to_record()
     SCHEMA.validate_cbor(data)
     assert decode(data) == record
 
 
-def test_the_largest_receipt_fits_the_size_limit() -> None:
-    full = Receipt("g" * 32, (Interval(INT_MAX, INT_MAX, INT_MAX),) * INTERVALS_MAX, INT_MAX, INT_MAX)
+LAST = Interval(INT_MAX, INT_MAX, INT_MAX)
+NEVER = Stamp(INT_MAX, INT_MAX, INT_MAX, "synchronised")
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        Receipt("g" * 32, (LAST,) * INTERVALS_MAX, INT_MAX, INT_MAX),
+        Command("g" * 32, INT_MAX, INT_MAX, RESEND, (LAST,) * INTERVALS_MAX),
+        Heartbeat("g" * 32, INT_MAX, NEVER, "v" * 64, *(INT_MAX,) * 5, (LAST,) * SETTLED_MAX),
+    ],
+    ids=["receipt", "command", "heartbeat"],
+)
+def test_the_largest_of_each_fits_the_size_limit(full: Receipt | Heartbeat | Command) -> None:
     assert decode(full.to_record()) == full
 
 
@@ -147,7 +171,7 @@ def test_any_bytes_are_a_record_or_refused(data: bytes) -> None:
     SCHEMA.validate_cbor(data)
 
 
-@given(events | receipts | heartbeats, st.data())
+@given(events | receipts | heartbeats | commands, st.data())
 def test_what_a_changed_byte_leaves_is_refused_or_a_record_of_the_schema(record: Any, data: st.DataObject) -> None:
     good = bytearray(record.to_record())
     good[data.draw(st.integers(0, len(good) - 1))] ^= data.draw(st.integers(1, 255))
@@ -223,6 +247,46 @@ def test_a_field_that_is_not_as_it_must_be_is_refused(fields: dict[str, Any], wo
 def test_the_schema_refuses_what_the_decoder_refuses(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SCHEMA.validate_cbor(changed(EVENT.to_record(), **fields))
+
+
+BEAT = Heartbeat("gw-1", 1, Stamp(1, 2, 3, "unset"), "0.1.0", 4, 5, 6, 7, 8)
+ASKED = Command("gw-1", 7, 1_790_000_000_000, RESEND, (Interval(3, 17, 20),))
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "word"),
+    [
+        (BEAT, {"_10": []}, "field_range"),
+        (BEAT, {"_9": None}, "field_missing"),
+        (BEAT, {"_10": [[1, 2]]}, "field_type"),
+        (BEAT, {"_10": 3}, "field_type"),
+        (BEAT, {"_19": 1}, "field_unknown"),
+        (ASKED, {"_2": None}, "field_missing"),
+        (ASKED, {"_4": "silence"}, "field_value"),
+        (ASKED, {"_5": []}, "field_range"),
+        (ASKED, {"_5": [[1, -2, 3]]}, "field_type"),
+        (ASKED, {"_19": 0}, "field_unknown"),
+    ],
+)
+def test_a_heartbeat_or_a_command_that_is_not_as_it_must_be_is_refused(
+    record: Heartbeat | Command, fields: dict[str, Any], word: str
+) -> None:
+    data = changed(record.to_record(), **fields)
+    assert reason(data) == word
+    with pytest.raises(ValidationError):
+        SCHEMA.validate_cbor(data)
+
+
+def test_more_intervals_than_there_may_be_are_refused() -> None:
+    assert reason(changed(BEAT.to_record(), _10=[[1, 2, 3]] * (SETTLED_MAX + 1))) == "field_range"
+    assert reason(changed(ASKED.to_record(), _5=[[1, 2, 3]] * (INTERVALS_MAX + 1))) == "field_range"
+
+
+@given(st.integers(11, 15), st.none() | counts | st.text(max_size=20) | st.lists(counts, max_size=5))
+def test_what_a_newer_gateway_adds_to_its_heartbeat_is_passed_over(key: int, value: Any) -> None:
+    data = cbor2.dumps({**cbor2.loads(BEAT.to_record()), key: value}, canonical=True)
+    assert decode(data) == BEAT
+    SCHEMA.validate_cbor(data)
 
 
 def test_a_kind_nobody_here_knows_is_taken() -> None:
