@@ -30,7 +30,7 @@ from gateway.home.messages import (
     Tell,
 )
 from gateway.journal import Notes
-from gateway.outbox import Loaded, Outbox, Replaced, Stored
+from gateway.outbox import Found, Loaded, Outbox, Replaced, Settled, Stored
 from gateway.storage import StorageWatch
 from gateway.uplinks.mqtt import Downlink, UplinkState
 from protocol import topic
@@ -39,6 +39,7 @@ from protocol.record import Event, Now
 WAIT_S_MAX: Final = 1.0  # the loop looks at least this often, so that a deadline miscounted costs a second at most
 STALL_S: Final = 10.0  # without a look: the process was stopped, or the machine suspended
 LOAD_ROWS: Final = 200  # of the outbox at a time
+AGAIN_ROWS: Final = 200  # for a centre that has lost them, in answer to one command: a month's 10 000 take half an hour
 ASKED_S_MAX: Final = 2.0  # for an answer about the status; a loop that takes longer is stuck
 
 
@@ -87,12 +88,15 @@ class Agent:
         self._storage = StorageWatch()
         self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
         self._loading = False
+        self._finding: str | None = None  # the uplink whose centre waits for what it has lost
         self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
             Ask: self._on_ask,
             BridgeState: self._on_bridge,
             UplinkState: self._on_uplink,
             Downlink: self._on_downlink,
             Loaded: self._on_loaded,
+            Settled: self._on_settled,
+            Found: self._on_found,
             Stored: self._on_stored,
             Replaced: self._on_replaced,
             Committed: self._on_committed,
@@ -181,10 +185,11 @@ class Agent:
         return []
 
     def _on_downlink(self, message: Downlink, now: Now) -> list[Effect]:
-        if (
-            message.tail != topic.RECEIPT
-            or (opened := self._delivery.receipt(message.name, message.payload, now)) is None
-        ):
+        if message.tail == topic.COMMAND:
+            self._on_command(message)
+            return []
+        opened = self._delivery.receipt(message.name, message.payload, now)
+        if opened is None:
             return []
         receipt, asked_ms = opened
         if asked_ms is not None:
@@ -193,6 +198,28 @@ class Agent:
             self._outbox.settle(receipt.intervals)
             self._journal.note("receipted", ids=[str(event) for event in settled])
         return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals else []
+
+    def _on_command(self, message: Downlink) -> None:
+        command = self._delivery.command(message.payload)
+        if command is None:
+            return
+        if self._finding is not None:  # the disk is slow: the centre asks again
+            self.counters["commands_passed_over"] += 1
+            return
+        self._finding = message.name
+        self._outbox.find(command.intervals, AGAIN_ROWS)
+
+    def _on_settled(self, message: Settled, now: Now) -> list[Effect]:
+        take = self._delivery.inventory.replace if message.all else self._delivery.inventory.add
+        take(message.intervals)
+        return []
+
+    def _on_found(self, message: Found, now: Now) -> list[Effect]:
+        uplink, self._finding = self._finding, None
+        assert uplink is not None, "only what was asked for is found"
+        taken = self._delivery.again(uplink, message.rows, now)
+        self._journal.note("resend", uplink=uplink, ids=[str(event) for event in taken])
+        return []
 
     def _on_loaded(self, message: Loaded, now: Now) -> list[Effect]:
         self._delivery.loaded(message.rows, message.more, now)

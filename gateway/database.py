@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.inventory import INTERVALS_MAX, intervals_of
 from protocol.record import INT_MAX, Event, EventId, Interval, RecordError, Sent, decode
 from protocol.words import SEVERITIES, TROUBLE
 
@@ -27,6 +28,14 @@ PRUNE_EVERY_ROWS: Final = 500  # rows settled between two prunings, so that prun
 ASIDE_MAX: Final = 3  # damaged databases that are kept; a card that rots must not fill itself with them
 
 _STATE: Final = "SELECT name, crc, value FROM state NOT INDEXED"
+
+# Gaps and islands: within a run of sequences, sequence less rank is the same.
+_ISLANDS: Final = """
+    SELECT epoch, min(sequence), max(sequence) FROM (
+        SELECT epoch, sequence, sequence - dense_rank() OVER (PARTITION BY epoch ORDER BY sequence) AS island
+        FROM event NOT INDEXED WHERE settled = 1
+    ) GROUP BY epoch, island ORDER BY epoch DESC, min(sequence) DESC LIMIT ?
+"""
 
 # Rows are read once, after a start or an outage, and written one by one for ever: so one index, of what waits only.
 # `settled` is 0 or 1, which SQLite stores in no bytes at all: a receipt never makes a row grow and its page split.
@@ -71,6 +80,15 @@ class Key(NamedTuple):
     terminal: str
 
 
+class Written(NamedTuple):
+    """What came of a transaction."""
+
+    refused: list[Event]  # can never be stored
+    settled: list[Interval]  # were not before
+    changed: bool  # whether anything was written at all
+    pruned: bool  # rows that were settled may be gone
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that begins no transaction of itself."""
     return sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None)
@@ -106,8 +124,8 @@ class Database:
         state: Mapping[str, bytes | None],
         settled: Sequence[Interval],
         now_s: int,
-    ) -> tuple[list[Event], bool]:
-        """All of it in one synced transaction; the events that can never be stored, and whether anything changed.
+    ) -> Written:
+        """All of it in one synced transaction.
 
         `now_s` is wall time. A row that is there already is left as it is.
         """
@@ -121,11 +139,11 @@ class Database:
             )
             for name, value in state.items():
                 self._write_state(name, value)
-            for interval in settled:
-                self._settle(interval)
-            if self._settled_rows >= PRUNE_EVERY_ROWS:
+            ids = [one for interval in settled for one in self._settle(interval)]
+            pruned = self._settled_rows >= PRUNE_EVERY_ROWS
+            if pruned:
                 self._prune(now_s)
-        return refused, self._connection.total_changes > before
+        return Written(refused, intervals_of(ids), self._connection.total_changes > before, pruned)
 
     def waiting(self) -> Iterator[Key]:
         """Of all events that wait for a receipt, their ids rising."""
@@ -156,6 +174,26 @@ class Database:
             else:
                 damaged.append(key)
         return events, damaged
+
+    def settled(self) -> list[Interval]:
+        """The events that are settled and still here, the newest epochs first; of more than INTERVALS_MAX, these."""
+        rows = self._connection.execute(_ISLANDS, (INTERVALS_MAX,)).fetchall()
+        return [Interval(*row) for row in rows if all(type(n) is int and 0 <= n <= INT_MAX for n in row)]
+
+    def settled_keys(self, intervals: Sequence[Interval], limit: int) -> list[Key]:
+        """Of the settled rows within `intervals` up to `limit`: the last that were written, but in the order of their
+        ids. There is no index of them: all rows are looked at."""
+        rows = self._connection.execute(
+            "SELECT number, epoch, sequence, severity, terminal FROM event NOT INDEXED WHERE settled = 1"
+            " ORDER BY number DESC"
+        )
+        found = []
+        for number, epoch, sequence, severity, terminal in rows:
+            if any(one.epoch == epoch and one.first <= sequence <= one.last for one in intervals):
+                found.append(Key(number, EventId(epoch, sequence), severity, terminal))
+                if len(found) == limit:
+                    break
+        return sorted(found, key=lambda key: key.id)
 
     def move_damaged(self, keys: Sequence[Key], now_s: int) -> None:
         """Move rows that cannot be read out of the way, into the table `damaged`."""
@@ -204,14 +242,16 @@ class Database:
                 (name, _state_crc(name, value), value),
             )
 
-    def _settle(self, interval: Interval) -> None:
+    def _settle(self, interval: Interval) -> list[EventId]:
         if max(interval.epoch, interval.first) > INT_MAX:
-            return  # no event of ours: what SQLite cannot number was never stored
-        cursor = self._connection.execute(
-            "UPDATE event SET settled = 1 WHERE settled = 0 AND epoch = ? AND sequence BETWEEN ? AND ?",
+            return []  # no event of ours: what SQLite cannot number was never stored
+        rows = self._connection.execute(
+            "UPDATE event SET settled = 1 WHERE settled = 0 AND epoch = ? AND sequence BETWEEN ? AND ?"
+            " RETURNING epoch, sequence",
             (interval.epoch, interval.first, min(interval.last, INT_MAX)),
-        )
-        self._settled_rows += cursor.rowcount
+        ).fetchall()
+        self._settled_rows += len(rows)
+        return [EventId(*row) for row in rows]
 
     def _prune(self, now_s: int) -> None:
         self._settled_rows = 0

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
+from gateway.inventory import Inventory
 from gateway.journal import Notes
 from gateway.sending import Sending
 from protocol import envelope, record, topic
-from protocol.record import Event, EventId, Heartbeat, Now, Receipt, Stamp
+from protocol.record import Command, Event, EventId, Heartbeat, Now, Receipt, Stamp
 
 PATH_LOST_MS: Final = 90_000  # no receipt for so long: the path is lost (GB 26875: signalled within 100 s)
 HEARTBEATS_ECHOED_MAX: Final = 8  # heartbeats whose answer may still come; an older answer tells no time
+
+_Answer = TypeVar("_Answer", Receipt, Command)
 
 
 class Uplink(Protocol):
@@ -42,6 +45,7 @@ class Delivery:
         self.counters: Counter[str] = Counter()
         self.up: dict[str, bool] = dict.fromkeys(uplinks, False)
         self.details: dict[str, str] = dict.fromkeys(uplinks, "")
+        self.inventory = Inventory()
         self._gateway = gateway
         self._boot = boot
         self._uplinks = dict(uplinks)
@@ -51,6 +55,7 @@ class Delivery:
         self._journal = journal
         self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
+        self._telling: deque[int] = deque(maxlen=HEARTBEATS_ECHOED_MAX)  # those of them that a command may answer
         self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 
     def add(self, events: Sequence[Event]) -> None:
@@ -63,6 +68,12 @@ class Delivery:
         """What the outbox brought, and the first event of each terminal that still waits there."""
         for sending in self._sendings.values():
             sending.loaded(events, more, now.mono_ms)
+
+    def again(self, uplink: str, events: Sequence[Event], now: Now) -> list[EventId]:
+        """Send these once more over `uplink`: the centre behind it has lost them. What is sent of them."""
+        taken = self._sendings[uplink].again(events, now.mono_ms)
+        self.counters["resent"] += len(taken)
+        return taken
 
     def wanting(self, count: int) -> frozenset[EventId] | None:
         """What is here already, where the outbox holds more and there is room for `count`; else None."""
@@ -81,6 +92,7 @@ class Delivery:
         """Send a heartbeat on every uplink that is up."""
         self._heartbeat = (self._heartbeat + 1) % 2**32
         oldest_ms = self.oldest_ms()
+        settled = self.inventory.window()
         beat = Heartbeat(
             self._gateway,
             self._heartbeat,
@@ -91,7 +103,10 @@ class Delivery:
             0 if oldest_ms is None else max(0, now.mono_ms - oldest_ms) // 1000,
             terminals,
             silent,
+            settled,
         )
+        if settled:
+            self._telling.append(self._heartbeat)
         data = envelope.seal(beat.to_record(), self._signing, topic.context(topic.HEARTBEAT))
         self._heartbeats_ms[self._heartbeat] = now.mono_ms
         while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
@@ -111,18 +126,26 @@ class Delivery:
         was sent (None: answers none).
 
         Anything that the centre did not sign for this gateway is counted and dropped."""
-        try:
-            _, data = envelope.open(payload, self._centre, topic.context(topic.RECEIPT))
-            receipt = record.decode(data)
-        except (envelope.EnvelopeError, record.RecordError) as error:
-            self.counters[f"receipt_refused_{error.reason}"] += 1
-            return None
-        if not isinstance(receipt, Receipt) or receipt.gateway != self._gateway:
-            self.counters["receipt_refused_foreign"] += 1
+        receipt = self._opened(topic.RECEIPT, Receipt, payload)
+        if receipt is None:
             return None
         self._receipts_ms[uplink] = now.mono_ms
         asked_ms = self._heartbeats_ms.pop(receipt.echo, None) if receipt.echo is not None else None
         return receipt, asked_ms
+
+    def command(self, payload: bytes) -> Command | None:
+        """The command in `payload`, if it answers one of the last heartbeats, for the first time.
+
+        So nobody can make us do anything with what the centre said once: not even after a start, for heartbeats are
+        numbered from a random one. Counted and dropped like a receipt."""
+        command = self._opened(topic.COMMAND, Command, payload)
+        if command is None:
+            return None
+        if command.echo not in self._telling:
+            self.counters["command_refused_stale"] += 1
+            return None
+        self._telling.remove(command.echo)
+        return command
 
     def settle(self, receipt: Receipt) -> list[EventId]:
         """What this receipt settles that was not settled before."""
@@ -159,6 +182,19 @@ class Delivery:
         for name, uplink in self._uplinks.items():
             counters.update({f"{name}.{reason}": count for reason, count in uplink.counters.items()})
         return counters
+
+    def _opened(self, leaf: str, kind: type[_Answer], payload: bytes) -> _Answer | None:
+        """What the centre signed for this gateway under `leaf`; anything else is counted."""
+        try:
+            _, data = envelope.open(payload, self._centre, topic.context(leaf))
+            found = record.decode(data)
+        except (envelope.EnvelopeError, record.RecordError) as error:
+            self.counters[f"{leaf}_refused_{error.reason}"] += 1
+            return None
+        if not isinstance(found, kind) or found.gateway != self._gateway:
+            self.counters[f"{leaf}_refused_foreign"] += 1
+            return None
+        return found
 
     def _up(self) -> list[tuple[str, Uplink]]:
         return [(name, uplink) for name, uplink in self._uplinks.items() if self.up[name]]

@@ -60,6 +60,21 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """Events that are on disk and receipted: all that there are, or those that have become so."""
+
+    intervals: tuple[Interval, ...]
+    all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of the settled events that were asked for, those that can still be read."""
+
+    rows: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The store works from now on, or it does not and `detail` says why, where, and what to do."""
 
@@ -81,12 +96,13 @@ class Work:
 
     writing: Unwritten | None  # None: the disk has failed and is left alone until the next retry
     loads: tuple[tuple[int, frozenset[EventId]], ...]  # limits, and what is held already
+    finds: tuple[tuple[tuple[Interval, ...], int], ...]  # settled events that are asked for, and limits
     last: bool  # the database is closed after it
 
 
 class Outbox:
     """The caller's methods (`commit` to `close`) are called from one thread, never block and never fail; what came of
-    them is `put` as messages: Committed, Loaded, Stored, Replaced.
+    them is `put` as messages: Committed, Loaded, Settled, Found, Stored, Replaced.
 
     The worker's (`due` to `perform`) use the disk: the thread that `start` makes calls them, or a simulator does. The
     lock here is never held while the disk is used. All times are of `now`, and nothing else decides what is done.
@@ -113,6 +129,7 @@ class Outbox:
         self._waiting = Unwritten()
         self._writing = Unwritten()
         self._loads: list[tuple[int, frozenset[EventId]]] = []
+        self._finds: list[tuple[tuple[Interval, ...], int]] = []
         self._closing = False
         self._thread: threading.Thread | None = None
         self._at_work = False
@@ -124,6 +141,7 @@ class Outbox:
         self._retry_at_ms = 0
         self._closed = False
         self._unreadable = 0
+        self._uncounted = True  # nobody knows what is settled on disk
         self._size_bytes = 0
 
     def start(self, sleep_s: Callable[[int], float]) -> None:
@@ -156,6 +174,13 @@ class Outbox:
         """Bring, as Loaded, up to `limit` events that wait for a receipt and are not among `held`."""
         with self._wake:
             self._loads.append((limit, frozenset(held)))
+            self._wake.notify()
+
+    def find(self, intervals: Sequence[Interval], limit: int) -> None:
+        """Bring, as Found, up to `limit` of these settled events, the last that were written. Nothing is changed: they
+        stay settled, and a start that follows knows nothing of it."""
+        with self._wake:
+            self._finds.append((tuple(intervals), limit))
             self._wake.notify()
 
     def pending_since_ms(self) -> int | None:
@@ -193,7 +218,7 @@ class Outbox:
         with self._wake:
             if self._at_work or self._closed:
                 return None
-            if self._closing or self._loads:
+            if self._closing or self._loads or self._finds:
                 return 0
             opening_ms = 0 if self._database is None else None
             due_ms = earlier(opening_ms, earlier(self._waiting.since_ms, self._waiting.lazy_ms))
@@ -204,11 +229,12 @@ class Outbox:
         with self._wake:
             self._at_work = True
             loads, self._loads = self._loads, []
+            finds, self._finds = tuple(self._finds), []
             if not self._closing and self._now().mono_ms < self._retry_at_ms:
-                return Work(None, tuple(loads), last=False)
+                return Work(None, tuple(loads), finds, last=False)
             self._writing, self._waiting = self._waiting, Unwritten()
             loads, self._owed = self._owed + loads, []
-            return Work(self._writing, tuple(loads), self._closing)
+            return Work(self._writing, tuple(loads), finds, self._closing)
 
     def perform(self, work: Work) -> None:
         """Use the disk, for as long as that takes, and say what came of it. Never fails, whatever the disk does."""
@@ -216,6 +242,10 @@ class Outbox:
             self._write(work.writing)
         for load in work.loads:
             self._load(*load)
+        for find in work.finds:
+            self._find(*find)
+        if self._uncounted and not work.last:
+            self._count()
         if work.last:
             self._close()
             self._closed = True
@@ -238,19 +268,23 @@ class Outbox:
             opened = self._database is None
             if self._database is None:
                 self._database = Database(self._path, self._gateway, self._connect)
-            refused, changed = self._database.write(work.events.values(), work.state, work.settled, self._now_s())
+            events = (*work.events.values(), *work.given.values())
+            written = self._database.write(events, work.state, work.settled, self._now_s())
             self._size_bytes = self._database.size_bytes()
         except Exception as error:  # noqa: BLE001 - whatever it is, this thread must live to write the next alarm
             self._failed(error)
             return
         with self._wake:
             self._writing = Unwritten()
-        self.counters["outbox_unstorable"] += len(refused)
-        if opened or changed:  # a transaction that changes nothing writes nothing, and proves nothing
+        self.counters["outbox_unstorable"] += len(written.refused)
+        self._uncounted |= opened or written.pruned
+        if opened or written.changed:  # a transaction that changes nothing writes nothing, and proves nothing
             self._retry_ms, self._retry_at_ms, self._unreadable = RETRY_MS, 0, 0
             self._tell(True, "")
-        if written := work.events.keys() - {event.id for event in refused}:
-            self._put(Committed(tuple(sorted(written))))
+        if committed := work.events.keys() - {event.id for event in written.refused}:
+            self._put(Committed(tuple(sorted(committed))))
+        if written.settled:
+            self._put(Settled(tuple(written.settled), all=False))
 
     def _failed(self, error: Exception) -> None:
         self.counters["outbox_failures"] += 1
@@ -330,6 +364,28 @@ class Outbox:
             more,
             last_epoch,
         )
+
+    def _find(self, intervals: tuple[Interval, ...], limit: int) -> None:
+        """Answer with what can be read; with nothing while the disk fails, for the centre asks again."""
+        found: dict[EventId, Event] = {}
+        if self._database is not None:
+            try:
+                keys = self._database.settled_keys(intervals, limit)
+                found = self._read(keys)
+                self._uncounted |= len(found) < len(keys)
+            except Exception as error:  # noqa: BLE001 - as in _write
+                self._unread(error)
+        self._put(Found(tuple(found.values())))
+
+    def _count(self) -> None:
+        """Say what is settled on disk; later, where it cannot be read now."""
+        if self._database is None:
+            return
+        try:
+            self._put(Settled(tuple(self._database.settled()), all=True))
+            self._uncounted = False
+        except Exception as error:  # noqa: BLE001 - as in _write
+            self._unread(error)
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:
         if self._database is None or not keys:

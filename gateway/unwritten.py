@@ -11,6 +11,7 @@ from protocol.record import Event, EventId, Interval
 from protocol.words import SEVERITIES
 
 EVENTS_MAX: Final = 4_096  # in memory while the disk fails, about 4 MB; then the oldest trouble is dropped first
+GIVEN_MAX: Final = 512  # receipted before they were written, 500 kB: the centre has them and may one day ask for them
 INTERVALS_MAX: Final = 4_096  # receipts in memory while the disk fails; a lost one costs one more transmission
 
 
@@ -21,11 +22,12 @@ class Unwritten:
     events: dict[EventId, Event] = field(default_factory=dict)
     state: dict[str, bytes | None] = field(default_factory=dict)
     settled: list[Interval] = field(default_factory=list)
+    given: dict[EventId, Event] = field(default_factory=dict)  # nobody waits for these: the centre has them
     since_ms: int | None = None  # when the oldest commit in it was asked for
     lazy_ms: int | None = None  # when the rest of it must be written too
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.state or self.settled)
+        return bool(self.events or self.given or self.state or self.settled)
 
     def commit(self, events: Sequence[Event], state: Mapping[str, bytes | None], now_ms: int) -> int:
         """Take what is to be written at once; how many events were dropped to keep within bounds."""
@@ -35,11 +37,13 @@ class Unwritten:
         return self._bound()
 
     def settle(self, intervals: Sequence[Interval]) -> None:
-        """The centre has these events: those that are not written need not be any more."""
+        """The centre has these events: those that are not written are not owed any more."""
         self.settled.extend(intervals)
         del self.settled[:-INTERVALS_MAX]
         for event_id in [one for one in self.events if any(span.holds(one) for span in intervals)]:
-            del self.events[event_id]
+            self.given[event_id] = self.events.pop(event_id)
+        for event_id in list(self.given)[:-GIVEN_MAX]:
+            del self.given[event_id]
 
     def by(self, due_ms: int) -> None:
         """Write it by then at the latest."""
@@ -49,6 +53,7 @@ class Unwritten:
         """Take back `older`, which could not be written; how many events were dropped to keep within bounds."""
         settled, self.settled = self.settled, older.settled
         self.events = older.events | self.events
+        self.given = older.given | self.given
         self.state = older.state | self.state
         self.since_ms = earlier(older.since_ms, self.since_ms)
         self.lazy_ms = earlier(older.lazy_ms, self.lazy_ms)

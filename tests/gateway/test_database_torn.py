@@ -68,8 +68,7 @@ class Life:
             self.doubtful = {one.id for one in events} | gone
             self.state = [self.state[0], str(self.sequence).encode()]
             intervals = [Interval(one.epoch, one.sequence, one.sequence) for one in gone]
-            refused, _ = database.write(events, {"part": self.state[1]}, intervals, NOW_S)
-            assert not refused
+            assert not database.write(events, {"part": self.state[1]}, intervals, NOW_S).refused
             self.safe = (self.safe | {one.id for one in events}) - gone
             self.doubtful, self.state = set(), self.state[1:]
 
