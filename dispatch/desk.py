@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dispatch.store import Store, StoreError
 from protocol.record import Event, EventId, Heartbeat, Now
-from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNVERIFIED, UPDATED
+from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
 
 ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to help at the door: the centre's promise
 REPEAT_MS: Final = ARRIVAL_MS  # a raise within it belongs to the open incident; after it, it is a new call for help
@@ -85,14 +85,17 @@ class Desk:
         incident = self._insert(event, late, UNVERIFIED in event.flags, now)
         notes = [self._note(incident, "opened")]
         mine = (event.gateway, *alarm)
-        orphans = "gateway = ? AND alarm_epoch = ? AND alarm_sequence = ? AND incident IS NULL"
-        restored = self._store.row(f"SELECT 1 FROM events WHERE {orphans} AND phase = 'restored'", *mine)
-        self._store.run(f"UPDATE events SET incident = ? WHERE {orphans} AND phase <> 'test'", incident, *mine)
+        own = "gateway = ? AND alarm_epoch = ? AND alarm_sequence = ?"
+        # Its end may have come first, and may even have closed an older incident that a centre put back had open.
+        restored = self._store.row(f"SELECT 1 FROM events WHERE {own} AND phase = 'restored'", *mine)
+        self._store.run(
+            f"UPDATE events SET incident = ? WHERE {own} AND incident IS NULL AND phase <> 'test'", incident, *mine
+        )
         return incident, notes + (self._restore(incident, now) if restored else [])
 
     def _attach(self, incident: int, event: Event, alarm: EventId, late: bool, now: Now) -> list[Note]:
         doubtful = UNVERIFIED in event.flags
-        if event.phase == RESTORED and not doubtful and not self._raised_since(incident, event.gateway, alarm):
+        if event.phase == RESTORED and not doubtful and not self._raised_since(incident, event, alarm):
             return self._restore(incident, now)
         self._store.run(
             "UPDATE incidents SET phase = ?, unverified = unverified AND ?, late = late AND ?"
@@ -101,14 +104,18 @@ class Desk:
         )
         return [self._note(incident, "updated")]
 
-    def _raised_since(self, incident: int, gateway: str, alarm: EventId) -> bool:
-        """Whether another alarm joined the incident after `alarm`: the end of the one is not the end of both."""
-        row = self._store.row(
-            "SELECT max(rowid) AS last, max(rowid) FILTER (WHERE alarm_epoch = ? AND alarm_sequence = ?) AS own"
-            " FROM events WHERE incident = ? AND phase = 'raised' AND gateway = ?",
-            *(*alarm, incident, gateway),
-        )
-        return row is not None and row["own"] is not None and row["own"] < row["last"]
+    def _raised_since(self, incident: int, event: Event, alarm: EventId) -> bool:
+        """Whether another alarm joined the incident after `alarm`, which `event` ends, or after `event` where that one
+        did not join: the end of the one is not the end of both.
+
+        After by their ids, not by their arrival: what a centre had lost comes after what it has had since. Only the
+        epoch of a start that could not be stored says nothing of when it was.
+        """
+        raised = "SELECT 1 FROM events WHERE incident = ? AND gateway = ? AND phase = 'raised' AND (epoch, sequence)"
+        joined = self._store.row(f"{raised} = (?, ?)", incident, event.gateway, *alarm)
+        unstored = "EXISTS (SELECT 1 FROM json_each(flags) WHERE value = ?)"
+        after = (incident, event.gateway, *(alarm if joined else event.id), UNSTORED)
+        return self._store.row(f"{raised} > (?, ?) AND NOT {unstored} LIMIT 1", *after) is not None
 
     def _insert(self, event: Event, late: bool, unverified: bool, now: Now) -> int:
         where = (event.gateway, event.terminal, event.room)
@@ -255,7 +262,14 @@ class Desk:
         """Counts since the database began; `refused` holds them by reason."""
         counts = self._store.counters()
         refused = {name.partition(".")[2]: counts.pop(name) for name in sorted(counts) if name.startswith("refused.")}
-        names = ("events_committed", "repeats_absorbed", "heartbeats_repeated", "conflicts", "commits_failed")
+        names = (
+            "events_committed",
+            "repeats_absorbed",
+            "heartbeats_repeated",
+            "conflicts",
+            "commits_failed",
+            "asked_again",
+        )
         classes = ("forged_refused", "foreign_refused", "malformed_refused")
         return {**{name: counts[name] for name in (*names, *classes)}, "refused": refused}
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dispatch.desk import Desk
+from dispatch.resend import Resend
 from dispatch.store import Store, StoreError
 from protocol import envelope, record, topic
 from protocol.envelope import EnvelopeError, SigningKey, VerifyingKey
-from protocol.record import INTERVALS_MAX, Event, EventId, Heartbeat, Interval, Now, Receipt, RecordError, Sent
+from protocol.record import INTERVALS_MAX, Command, Event, EventId, Heartbeat, Interval, Now, Receipt, RecordError, Sent
 
 LATE_MS: Final = 60_000  # an event that is older than this when it is sent is marked late
 
@@ -45,6 +46,7 @@ class _Batch:
     events: list[Event] = field(default_factory=list)  # to be receipted: new ones and repeats
     intervals: dict[str, set[Interval]] = field(default_factory=dict)  # that hold them, by gateway
     heard: list[Heartbeat] = field(default_factory=list)
+    asked: list[Command] = field(default_factory=list)  # for what is lacking
 
 
 class Intake:
@@ -55,6 +57,7 @@ class Intake:
         self._store = store
         self._signer = signer
         self._desk = desk
+        self._resend = Resend(store)
 
     def receive(self, messages: Sequence[tuple[str, bytes]], now: Now) -> Outcome:
         """Take a batch of (topic, payload) in one transaction; receipts are in the outcome only if it was committed."""
@@ -125,6 +128,11 @@ class Intake:
             interval = self._store.interval(event.gateway, event.id)
             assert interval is not None, "every event of a batch is marked, whichever way it was taken"
             batch.intervals.setdefault(event.gateway, set()).add(interval)
+        for heartbeat in _last(batch.heard):
+            if (command := self._resend.command(heartbeat, now)) is not None:
+                batch.asked.append(command)
+                asked = [list(interval) for interval in command.intervals]
+                batch.notes.append({"what": "asked_again", "gateway": heartbeat.gateway, "intervals": asked})
         return batch
 
     def _event(self, sent: Sent, payload: bytes, now: Now) -> list[dict[str, Any]]:
@@ -194,14 +202,21 @@ class Intake:
         for gateway, found in batch.intervals.items():
             intervals = sorted(found)
             for start in range(0, len(intervals), INTERVALS_MAX):
-                yield self._sealed(Receipt(gateway, tuple(intervals[start : start + INTERVALS_MAX]), now.wall_ms))
-        # Of each gateway the last: one that floods with heartbeats must not crowd out the receipts of others.
-        for heartbeat in {heartbeat.gateway: heartbeat for heartbeat in batch.heard}.values():
-            yield self._sealed(Receipt(heartbeat.gateway, (), now.wall_ms, echo=heartbeat.number))
+                part = tuple(intervals[start : start + INTERVALS_MAX])
+                yield self._sealed(topic.RECEIPT, Receipt(gateway, part, now.wall_ms))
+        for heartbeat in _last(batch.heard):
+            yield self._sealed(topic.RECEIPT, Receipt(heartbeat.gateway, (), now.wall_ms, echo=heartbeat.number))
+        for command in batch.asked:
+            yield self._sealed(topic.COMMAND, command)
 
-    def _sealed(self, receipt: Receipt) -> tuple[str, bytes]:
-        data = envelope.seal(receipt.to_record(), self._signer, topic.context(topic.RECEIPT))
-        return topic.build(receipt.gateway, topic.RECEIPT), data
+    def _sealed(self, leaf: str, answer: Receipt | Command) -> tuple[str, bytes]:
+        data = envelope.seal(answer.to_record(), self._signer, topic.context(leaf))
+        return topic.build(answer.gateway, leaf), data
+
+
+def _last(heard: Iterable[Heartbeat]) -> Iterable[Heartbeat]:
+    """Of each gateway the last: one that floods with heartbeats must not crowd out the receipts of others."""
+    return {heartbeat.gateway: heartbeat for heartbeat in heard}.values()
 
 
 def _class_of(reason: str) -> str:

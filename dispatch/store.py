@@ -141,6 +141,17 @@ class Store:
         )
         return Interval(*row) if row and row["last"] >= event.sequence else None
 
+    def committed(self, gateway: str, within: Interval, limit: int) -> list[Interval]:
+        """Up to `limit` of the committed intervals that `within` touches, the highest first; the last of them may lie
+        below it."""
+        rows = self.rows(
+            "SELECT epoch, first, last FROM intervals WHERE gateway = ?1 AND epoch = ?2 AND first <= ?4 AND first >="
+            " (SELECT coalesce(max(first), 0) FROM intervals WHERE gateway = ?1 AND epoch = ?2 AND first <= ?3)"
+            " ORDER BY first DESC LIMIT ?5",
+            *(gateway, *within, limit),
+        )
+        return [Interval(*row) for row in rows]
+
     def mark(self, gateway: str, event: EventId) -> None:
         """Add `event`, which is in no interval yet, to the committed ones, merging with its neighbours."""
         first, last = event.sequence, event.sequence
