@@ -77,6 +77,7 @@ class Outcome:
     begun: tuple[int, int] = (0, 0)  # wall and mono ms of the case's zero
     said: Sequence[Said] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
+    restored_ms: int = 0  # mono ms when the centre last went on from an old copy: what it lost came in any order
 
     def wall_ms(self, mono_ms: int) -> int:
         return self.begun[0] + mono_ms - self.begun[1]
@@ -134,7 +135,7 @@ def invariants(outcome: Outcome) -> Iterator[Told]:
             f"{terminal}: {what} is at the centre, but the terminal never sent it",
             f"{terminal}：中心有 {what}，但该终端从未发送",
         )
-    yield from _disorder(outcome.rows)
+    yield from _disorder(outcome)
 
 
 def counted(outcome: Outcome) -> tuple[list[int], list[_Key]]:
@@ -167,9 +168,13 @@ def _not_once(promise: Promise, times: int, safe: bool) -> Told:
     )
 
 
-def _disorder(rows: Sequence[Row]) -> Iterator[Told]:
+def _disorder(outcome: Outcome) -> Iterator[Told]:
+    offered_ms = {(one.terminal, one.boot, one.number): one.offered_ms for one in outcome.promises}
     last: dict[tuple[str, int | None], int] = defaultdict(int)
-    for row in held(rows):
+    for row in held(outcome.rows):
+        name = (row.terminal, row.source_boot or 0, row.source_number or 0)
+        if offered_ms.get(name, outcome.restored_ms) < outcome.restored_ms:
+            continue
         number = row.source_number or 0
         if number < last[row.terminal, row.source_boot]:
             yield Told(

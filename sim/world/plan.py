@@ -115,6 +115,7 @@ KINDS: Final[dict[str, Kind]] = {
     "clock_1970": Kind("clock", "1970", ("clock", "ntp"), 0.5),
     "clock_drift": Kind("clock", "drift", ("clock", "ntp"), 0.5, lambda r: {"ppm": r.randint(-500, 500)}),
     "centre_killed": Kind("centre", "kill", ("centre", "start"), 2.0),
+    "centre_restored": Kind("centre", "back_up", ("centre", "restore"), 0.5),
 }
 
 

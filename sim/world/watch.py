@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.home.actions import action
@@ -48,7 +48,8 @@ class Watch:
         self._timeline = timeline
         self._at_centre: Counter[Key] = Counter()
         self._last: dict[tuple[str, int], int] = {}
-        self._restored_ms = 0  # when the centre last went on from an old copy
+        self.epochs: list[int] = []  # of the gateway's lives, one after the other
+        self.restored_ms = 0  # when the centre last went on from an old copy
         self._siren_ms: int | None = None  # since when it sounds
         self._faults = 0  # that are under way
         self._wrong_ms = 0  # when something was last wrong
@@ -81,6 +82,8 @@ class Watch:
             self._siren_ms = self._timeline.now if details["state"] == "on" else None
         elif what == "raised":
             self._raised(details)
+        elif what == "ready":
+            self.epochs.append(details["epoch"])
         elif what == "committed":
             for name in details["ids"]:
                 self.forgotten.discard(self._unwritten.pop(name, ("", "")))
@@ -123,9 +126,10 @@ class Watch:
                 "foreign", f"{what} is at the centre, but no terminal sent it", f"{what} 在中心，但终端从未发送"
             )
         self._at_centre[key] += 1
+        self.excused.discard(key)  # it was not lost after all
         if self._at_centre[key] > 1:
             raise Broken("doubled", f"{what} is at the centre twice", f"{what} 在中心有两条")
-        if promise.offered_ms >= self._restored_ms:  # what a centre lost comes again when it can, in whatever order
+        if promise.offered_ms >= self.restored_ms:  # what a centre lost comes again when it can, in whatever order
             if key[2] < self._last.get(name, 0):
                 last = self._last[name]
                 raise Broken("order", f"{what} came after number {last}", f"{what} 晚于编号 {last}")
@@ -152,12 +156,19 @@ class Watch:
             for row in rows
             if row["link"] == "held" and row["source_boot"] is not None and not row["unverified"]
         )
-        self._restored_ms = self._timeline.now
+        self.restored_ms = self._timeline.now
 
     def excuse(self) -> None:
         """What is acknowledged and not at the centre may be lost from here on."""
         for key, promise in self.promises.items():
             if promise.acknowledged_ms is not None and not self._at_centre[key]:
+                self.excused.add(key)
+
+    def excuse_lost(self, held: Callable[[Promise], bool]) -> None:
+        """The centre has lost what it had and is not at it now, and of that the gateway has on its card what is `held`:
+        the rest, which was receipted while the card could not be written, may be nowhere any more."""
+        for key, promise in self.promises.items():
+            if promise.acknowledged_ms is not None and not self._at_centre[key] and not held(promise):
                 self.excused.add(key)
 
     # --- the end ---

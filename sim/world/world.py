@@ -144,14 +144,20 @@ class World:
         agent = self.gateway.agent
         if agent is None or not self.online() or not all(played.resting() for played in self.played):
             return False
-        return not any(played.pending() for played in self.played) and not agent.unsettled()
+        if any(played.pending() for played in self.played) or agent.unsettled():
+            return False
+        alive = frozenset(played.name for played in self.played) - self.dead()
+        return not (self.watch.restored_ms and self.watch.owed(alive))  # what a centre has lost, it asks for bit by bit
 
     def verdict(self) -> list[Told]:
         """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
         self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
         outcome = self.outcome()
-        return [*invariants(outcome), *_left_standing(outcome.rows, standing, self.watch.forgotten)]
+        rows = outcome.rows
+        if self.watch.restored_ms:  # by the gateway's order: what a centre had lost came late
+            rows = sorted(rows, key=lambda row: (self.watch.epochs.index(row.epoch), row.sequence))
+        return [*invariants(outcome), *_left_standing(rows, standing, self.watch.forgotten)]
 
     def outcome(self, marks: Sequence[Mark] = (), counters: Mapping[str, int] | None = None) -> Outcome:
         """What the run leaves behind; ends the centre."""
@@ -165,6 +171,7 @@ class World:
             begun=(BEGUN_WALL_MS + self.begun_ms, self.begun_ms),
             said=self.said,
             counters=counters or {},
+            restored_ms=self.watch.restored_ms,
         )
 
     def promises(self) -> list[Promise]:
@@ -195,6 +202,7 @@ class World:
     def restore_centre(self) -> None:
         """The centre loses its disk and goes on from its last copy."""
         self.watch.restored([row._asdict() for row in self.centre.restore()])
+        self.watch.excuse_lost(lambda one: self.gateway.holds(one.terminal, one.boot, one.number))
 
     # --- what a patrol looks at ---
 
