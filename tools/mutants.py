@@ -64,9 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
-        default="*",
+        action="append",
         metavar="PATTERN",
-        help=say("only mutants with such names, like '*Held*'", "仅名称匹配的变异体，如 '*Held*'"),
+        help=say(
+            "only mutants with such names, like '*Held*'; may be given again",
+            "仅名称匹配的变异体，如 '*Held*'；可重复给出",
+        ),
     )
     parser.add_argument(
         "--sample",
@@ -109,7 +112,7 @@ def _area(text: str) -> str:
 
 def _run(name: str, args: argparse.Namespace) -> Result:
     seconds = None if args.minutes is None else args.minutes * 60.0
-    choice = Choice(args.only, args.sample, args.seed, seconds)
+    choice = Choice(tuple(args.only or "*"), args.sample, args.seed, seconds)
     with progress(1) as show:
         said = 0
 

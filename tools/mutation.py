@@ -139,7 +139,7 @@ class Result:
 class Choice:
     """Which mutants to run, and for how long."""
 
-    only: str = "*"  # a pattern of names
+    only: tuple[str, ...] = ("*",)  # patterns of names
     sample: int | None = None  # so many of them, drawn at random
     seed: int = 1
     seconds_max: float | None = None  # what is not done by then is left out
@@ -211,7 +211,7 @@ def _made(area: Area) -> list[Mutant]:
 
 
 def _chosen(made: Iterable[Mutant], choice: Choice) -> list[Mutant]:
-    fitting = [one for one in made if fnmatch.fnmatch(one.name, choice.only)]
+    fitting = [one for one in made if any(fnmatch.fnmatch(one.name, only) for only in choice.only)]
     if choice.sample is None or choice.sample >= len(fitting):
         return fitting
     return sorted(random.Random(choice.seed).sample(fitting, choice.sample))

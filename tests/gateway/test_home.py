@@ -443,6 +443,13 @@ def test_a_call_that_waits_for_its_receipt_goes_on_after_a_restart() -> None:
     assert home.handle(Receipted((Interval(1, 1, 1),)), at(41_000)) == [Tell("received", "button", "button-1")]
 
 
+def test_a_receipt_that_comes_first_after_a_restart_is_told_after_the_call_itself() -> None:
+    raised = new_home().handle(said("button-1", "raised"), at(0))
+    home = new_home(10_000, epoch=2, state=stored(raised), unsettled={EventId(1, 1)})
+    told = home.handle(Receipted((Interval(1, 1, 1),)), at(10_001))
+    assert told == [Tell("sending", "button", "button-1"), Tell("received", "button", "button-1")]
+
+
 def test_a_call_that_was_received_before_the_restart_is_not_told_again() -> None:
     raised = new_home().handle(said("button-1", "raised"), at(0))
     assert new_home(10_000, epoch=2, state=stored(raised)).tick(at(40_000)) == []
