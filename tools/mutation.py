@@ -73,6 +73,7 @@ AREAS: Final[dict[str, Area]] = {
         (
             "tests/gateway/test_unwritten.py",
             "tests/gateway/test_storage.py",
+            "tests/gateway/test_outbox_disk.py",
             "tests/gateway/test_outbox.py",
             "tests/gateway/test_database_torn.py",
         ),

@@ -164,6 +164,8 @@ def test_a_suspect_sensors_alarm_is_marked_not_dropped() -> None:
     home = new_home()
     home.handle(Alive("smoke-1", sensor_fault=True), at(0))
     assert event_of(home.handle(said("smoke-1", "raised"), at(1))).flags == ("suspect",)
+    assert event_of(home.handle(Alive("smoke-1", tamper=True), at(2))).flags == ()
+    assert event_of(home.handle(said("gas-1", "raised"), at(3))).flags == ()
 
 
 def test_events_that_can_not_be_stored_say_so() -> None:
@@ -469,6 +471,12 @@ def test_troubles_outlive_a_restart_and_are_not_raised_twice() -> None:
     assert [(event.kind, event.phase) for event in found] == [("terminal_silent", "restored")]
 
 
+def test_a_terminal_whose_alarm_stands_is_missed_after_a_restart_all_the_same() -> None:
+    raised = new_home().handle(said("smoke-1", "raised"), at(0))
+    home = new_home(0, epoch=2, state=stored(raised))
+    assert "smoke-1" in {event.terminal for event in events(home.tick(at(200_000)))}
+
+
 def test_silence_grows_across_restarts() -> None:
     state: dict[str, bytes] = {}
     for epoch in range(1, 9):
@@ -496,31 +504,36 @@ def test_a_terminal_that_is_no_longer_here_leaves_nothing_behind() -> None:
     assert new_home(state=state).tick(at(0)) == [Keep({"alarm/gone-1/smoke": None, "source/gone-1": None})]
 
 
-@pytest.mark.parametrize(
-    ("key", "data"),
-    [
-        ("alarm/smoke-1/smoke", b"\xff"),
-        ("alarm/smoke-1/smoke", b"\x83\x01\x01\x01"),
-        ("alarm/smoke-1/smoke", b"\x85\x01\x20\x01\x01\x01"),
-        ("alarm/smoke-1/meteor", b"\x85\x01\x01\x01\x01\x01"),
-        ("alarm/gw-1/smoke", b"\x85\x01\x01\x01\x01\x01"),
-        ("alarm/smoke-1", b"\x85\x01\x01\x01\x01\x01"),
-        ("source/smoke-1", b"\x83\x01\x01\x01"),
-        ("source/smoke-1", b"\x82\x01\x61a"),
-        ("source/gw-1", b"\x82\x01\x01"),
-        ("silence/smoke-1", b"\x81\x20"),
-        ("silence/smoke-1", b"\x81\xc2\x49\x01\x00\x00\x00\x00\x00\x00\x00\x00"),
-        ("doubt/smoke-1", b"\x81\x01"),
-        ("silence/smoke-1", b"\x81" * 65),
-        ("something/else", b"\x81\x01"),
-        ("", b""),
-    ],
-)
+NOT_OURS = [
+    ("alarm/smoke-1/smoke", b"\xff"),
+    ("alarm/smoke-1/smoke", b"\x83\x01\x01\x01"),
+    ("alarm/smoke-1/smoke", b"\x85\x01\x20\x01\x01\x01"),
+    ("alarm/smoke-1/meteor", b"\x85\x01\x01\x01\x01\x01"),
+    ("alarm/gw-1/smoke", b"\x85\x01\x01\x01\x01\x01"),
+    ("alarm/smoke-1", b"\x85\x01\x01\x01\x01\x01"),
+    ("source/smoke-1", b"\x83\x01\x01\x01"),
+    ("source/smoke-1", b"\x82\x01\x61a"),
+    ("source/gw-1", b"\x82\x01\x01"),
+    ("silence/smoke-1", b"\x81\x20"),
+    ("silence/smoke-1", b"\x81\xc2\x49\x01\x00\x00\x00\x00\x00\x00\x00\x00"),
+    ("doubt/smoke-1", b"\x81\x01"),
+    ("silence/smoke-1", b"\x81" * 65),
+    ("something/else", b"\x81\x01"),
+    ("", b""),
+]
+
+
+@pytest.mark.parametrize(("key", "data"), NOT_OURS)
 def test_state_that_is_not_ours_is_counted_and_ignored(key: str, data: bytes) -> None:
     home = new_home(state={key: data})
     assert home.counters == {"state_ignored": 1}
     assert home.tick(at(0)) == []
     assert home.alarms(at(0)) == []
+
+
+def test_each_part_of_the_state_that_is_not_ours_is_counted() -> None:
+    state = dict(NOT_OURS)
+    assert new_home(state=state).counters == {"state_ignored": len(state)}
 
 
 def test_a_terminal_can_not_have_the_gateways_id() -> None:

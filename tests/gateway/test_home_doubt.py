@@ -41,7 +41,7 @@ def test_a_doubt_that_nothing_dispels_is_raised_marked_and_told_without_the_sire
     effects = home.tick(at(DOUBT_MS))
     (event,) = events(effects)
     assert (event.kind, event.phase, event.flags, event.evidence) == ("smoke", "raised", ("unverified",), {"doubts": 1})
-    assert (event.terminal, event.link) == ("smoke-1", "heard")  # nobody may be told that it is safe
+    assert (event.terminal, event.link, event.alarm) == ("smoke-1", "heard", event.id)
     assert Tell("sending", "smoke", "smoke-1") in effects
     assert not any(isinstance(effect, Siren) for effect in effects)
     assert home.tick(at(DOUBT_MS)) == []
