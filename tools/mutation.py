@@ -58,6 +58,7 @@ AREAS: Final[dict[str, Area]] = {
             "tests/gateway/test_lifecycle.py",
             "tests/gateway/test_roster.py",
             "tests/gateway/test_pace.py",
+            "tests/gateway/test_parts.py",
             "tests/gateway/test_supervision.py",
             "tests/gateway/test_home.py",
             "tests/gateway/test_home_doubt.py",

@@ -30,7 +30,7 @@ def saved_ms(state: Mapping[str, bytes | None]) -> int:
 def test_a_terminal_is_missed_at_its_deadline_once() -> None:
     watch = Supervision(roster(), 0)
     assert watch.missed(LIMIT_MS - 1) == []
-    assert watch.missed(LIMIT_MS + 5_000) == [("smoke-1", 205)]
+    assert watch.missed(LIMIT_MS + 5_999) == [("smoke-1", 205)]
     assert watch.missed(LIMIT_MS + 6_000) == []
     assert watch.deadline() is None
 
