@@ -28,7 +28,7 @@ class _Watch:
     save_after_ms: int | None = None  # None: nothing was stored since this start
 
     def step_ms(self) -> int:
-        return max(1, min(SAVE_MS, self.limit_ms // STEPS))
+        return min(SAVE_MS, self.limit_ms // STEPS)
 
     def missed_ms(self) -> int:
         return self.heard_ms + self.limit_ms
