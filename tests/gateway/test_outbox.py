@@ -30,6 +30,8 @@ from sim import shim
 
 KIND = {LIFE: "smoke", PROPERTY: "flood", TROUBLE: "battery_low"}
 Message = TypeVar("Message")
+# A mutant that says nothing is waited for in test after test.
+PATIENCE_S = 3.0 if os.environ.get("HYPOTHESIS_PROFILE") == "mutants" else 10.0
 
 
 def event(sequence: int, severity: str = LIFE, terminal: str = "smoke-1", epoch: int = 7) -> Event:
@@ -63,7 +65,7 @@ class Bench:
         self.outbox = Outbox(path, gateway, self.messages.put, lambda: Now(self.wall_ms, self.mono_ms))
         self.outbox.start(lambda ms: ms / 1000)
 
-    def wait(self, kind: type[Message], timeout_s: float = 10.0) -> Message:
+    def wait(self, kind: type[Message], timeout_s: float = PATIENCE_S) -> Message:
         """The next message of this kind; others before it are passed over."""
         until = time.monotonic() + timeout_s
         while True:
@@ -89,7 +91,7 @@ class Bench:
         return self.wait(Loaded)
 
     def stop(self) -> bool:
-        return self.outbox.stop(10.0)
+        return self.outbox.stop(PATIENCE_S)
 
 
 @pytest.fixture
@@ -217,7 +219,7 @@ def rows_on_disk(path: Path, where: str) -> list[int]:
     return [row[0] for row in on_disk(path, f"SELECT sequence FROM event WHERE {where}")]
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     until = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < until
