@@ -543,6 +543,17 @@ def test_the_oldest_databases_kept_aside_are_removed(tmp_path: Path) -> None:
     assert len(kept) <= database_module.ASIDE_MAX
 
 
+def test_what_is_kept_aside_keeps_its_log_and_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    for number in range(5):
+        for beside in ("", "-wal", "-shm"):
+            (tmp_path / f"outbox.db{beside}").write_text(f"{number}{beside}")
+        database_module.set_aside(path, tmp_path / f"outbox.db.corrupt-{number}")
+    left = {one.name: one.read_text() for one in tmp_path.iterdir()}
+    newest = range(5 - database_module.ASIDE_MAX, 5)
+    assert left == {f"outbox.db.corrupt-{n}{beside}": f"{n}{beside}" for n in newest for beside in ("", "-wal", "-shm")}
+
+
 def test_a_database_that_breaks_while_it_runs_is_replaced_and_loses_only_what_was_hit(bench: Bench) -> None:
     for first in range(0, 3000, 500):
         bench.commit(*map(event, range(first, first + 500)))
