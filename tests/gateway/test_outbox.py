@@ -91,7 +91,7 @@ class Bench:
         return self.wait(Loaded)
 
     def stop(self) -> bool:
-        return self.outbox.stop(PATIENCE_S)
+        return self.outbox.stop(10.0)
 
 
 @pytest.fixture
