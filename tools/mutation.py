@@ -39,7 +39,9 @@ UNTESTED: Final = "untested"  # no test comes by it
 SAME: Final = "same"  # SQL in other letters, which means the same to SQLite: no test can tell, so it does not count
 OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED, SAME)
 _BY_EXIT: Final = {0: SURVIVED, 1: KILLED, 2: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED}  # pytest's and mutmut's
-_SQL: Final = re.compile(r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|ORDER|PRAGMA|CREATE)\b[^"]*"')
+_SQL: Final = re.compile(
+    r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch import store as store_module
 from dispatch.schema import STEPS
 from dispatch.store import KEPT_ASIDE_MAX, Store, StoreError
 from protocol.record import INT_MAX, Event, EventId, Interval, Now, Sent, Source, Stamp
@@ -178,10 +179,21 @@ def test_a_database_damaged_while_it_is_open_is_replaced_and_the_next_batch_comm
 
 
 def test_the_number_of_databases_kept_aside_is_bounded(path: Path) -> None:
-    for _ in range(KEPT_ASIDE_MAX + 2):
-        path.write_bytes(b"garbage" * 1000)
+    for number in range(KEPT_ASIDE_MAX + 2):
+        path.write_bytes(b"garbage %d" % number * 1000)
         Store(path).close()
-    assert len(list(path.parent.glob("centre.db.damaged-*"))) == KEPT_ASIDE_MAX
+    kept = {aside.name: aside.read_bytes()[:9] for aside in path.parent.glob("centre.db.damaged-*")}
+    first = {f"centre.db.damaged-{number + 1}": b"garbage %d" % number for number in range(KEPT_ASIDE_MAX - 1)}
+    assert kept == {**first, f"centre.db.damaged-{KEPT_ASIDE_MAX}": b"garbage %d" % (KEPT_ASIDE_MAX + 1)}
+
+
+def test_a_damaged_database_is_kept_with_what_is_beside_it(path: Path) -> None:
+    """A log that stayed behind would be written into the new database."""
+    for beside in ("", "-wal", "-shm"):
+        Path(f"{path}{beside}").write_text(f"old{beside}")
+    store_module._put_aside(path)
+    left = {one.name: one.read_text() for one in path.parent.iterdir()}
+    assert left == {f"centre.db.damaged-1{beside}": f"old{beside}" for beside in ("", "-wal", "-shm")}
 
 
 def test_a_full_disk_is_a_failed_commit_and_afterwards_all_is_well(store: Store) -> None:
