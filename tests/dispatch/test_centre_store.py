@@ -150,6 +150,15 @@ def test_a_database_that_is_garbage_is_kept_aside_and_a_new_one_begun(path: Path
     store.close()
 
 
+def test_a_damaged_database_that_cannot_be_put_aside_is_told(path: Path) -> None:
+    path.write_bytes(b"garbage" * 1000)
+    for number in range(1, KEPT_ASIDE_MAX + 1):
+        path.with_name(f"centre.db.damaged-{number}").mkdir()
+    with pytest.raises(Told, match=r"it cannot be put aside: .*Is a directory"):
+        Store(path)
+    assert path.read_bytes() == b"garbage" * 1000
+
+
 def damage(path: Path) -> None:
     """Overwrite all pages after the first."""
     with path.open("r+b") as file:

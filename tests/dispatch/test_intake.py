@@ -230,11 +230,23 @@ def test_another_event_under_a_committed_id_leaves_the_first_and_is_a_matter_of_
     other = message(event(1, kind="button", terminal="button-1"))
     outcome = centre.intake.receive([other], NOW)
     assert [note["what"] for note in outcome.notes] == ["security", "incident"]
+    assert outcome.notes[0] == {
+        "what": "security",
+        "reason": "conflict",
+        "event_id": "gw-1/1-1",
+        "gateway": "gw-1",
+        "terminal": "button-1",
+        "kind": "button",
+        "phase": "raised",
+    }
     assert [receipt(*one).intervals for one in outcome.publish] == [(Interval(1, 1, 1),)]
     assert [alarm["kind"] for alarm in centre.desk.alarms(9)] == ["smoke"]
     assert {(i["kind"], i["unverified"]) for i in centre.desk.incidents(NOW)} == {("smoke", False), ("button", True)}
     assert centre.receive(other)
     assert centre.counts() == {"events_committed": 1, "conflicts": 1, "repeats_absorbed": 1}
+    centre.receive(message(event(1, kind="gas", terminal="gas-1")))
+    centre.receive(message(event(1, "updated")))
+    assert centre.counts() == {"events_committed": 1, "conflicts": 3, "repeats_absorbed": 1}
 
 
 def test_an_event_that_differs_only_in_what_the_gateway_learnt_since_is_a_repeat(centre: Centre) -> None:
