@@ -186,6 +186,14 @@ def test_one_event_of_a_terminal_under_two_ids_is_committed_once_and_both_are_re
     assert centre.events() == ["gw-1/1-8"]
     assert centre.counts() == {"events_committed": 1, "repeats_absorbed": 1}
     assert centre.receive(message(after))[0].intervals == (Interval(2, 1, 1),)
+    assert [alarm["attempts"] for alarm in centre.desk.alarms(9)] == [3]
+
+
+def test_another_event_under_the_second_id_is_a_conflict_too(centre: Centre) -> None:
+    centre.receive(message(event(8, epoch=1, source=Source(99, 4))))
+    centre.receive(message(event(1, epoch=2, source=Source(99, 4))))
+    centre.receive(message(event(1, epoch=2, source=Source(99, 5), kind="button", terminal="button-1")))
+    assert centre.counts() == {"events_committed": 1, "repeats_absorbed": 1, "conflicts": 1}
 
 
 def test_what_names_the_second_id_as_its_alarm_finds_the_incident(centre: Centre) -> None:

@@ -492,15 +492,17 @@ def test_a_file_that_is_no_database_is_kept_aside(tmp_path: Path) -> None:
     assert bench.stop()
 
 
-def test_a_database_of_a_later_version_is_kept_aside_with_what_waits(bench: Bench, tmp_path: Path) -> None:
-    bench.commit(event(1))
+@pytest.mark.parametrize("header", ["user_version = 999", "user_version = 999; PRAGMA application_id = 0"])
+def test_a_database_of_a_later_version_is_kept_aside_with_what_waits(bench: Bench, header: str) -> None:
+    bench.commit(event(1), event(2), state={"a": b"one"})
+    bench.outbox.settle([Interval(7, 2, 2)])
     bench.stop()
     connection = sqlite3.connect(bench.path)
-    connection.execute("PRAGMA user_version = 999")
+    connection.executescript(f"PRAGMA {header}")
     connection.close()
     newer = Bench(bench.path)
     assert newer.wait(Replaced).salvaged == 1
-    assert newer.loaded().rows == (event(1),)
+    assert (newer.loaded().rows, newer.loaded().state) == ((event(1),), {"a": b"one"})
     assert newer.stop()
 
 
