@@ -6,8 +6,19 @@ import random
 
 import pytest
 
+from gateway import unwritten as unwritten_module
 from gateway.home.messages import Committed
-from gateway.outbox import RETRY_MS, RETRY_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Stored
+from gateway.outbox import (
+    KEEP_MS_MAX,
+    RETRY_MS,
+    RETRY_MS_MAX,
+    SETTLE_MS_MAX,
+    UNREADABLE_TRIES,
+    Loaded,
+    Outbox,
+    Replaced,
+    Stored,
+)
 from protocol.record import Event, EventId, Interval, Now, Source, Stamp
 from sim.disk import Cut, Disk
 from sim.vfs import connect
@@ -88,6 +99,9 @@ def test_nothing_is_due_until_something_is_asked(bench: Bench) -> None:
 
 
 def test_lazy_work_is_due_at_its_time(bench: Bench) -> None:
+    bench.outbox.keep({"a": b"x"})
+    assert not bench.outbox.due()
+    assert bench.outbox.deadline() == 1_000 + KEEP_MS_MAX
     bench.outbox.settle([Interval(7, 1, 1)])
     assert not bench.outbox.due()
     assert bench.outbox.deadline() == 1_000 + SETTLE_MS_MAX
@@ -185,6 +199,94 @@ def test_a_commit_that_fails_is_kept_and_written_when_the_disk_heals(bench: Benc
     assert bench.outbox.pending_since_ms() is None
     bench.disk.cut(share=0.0)
     assert Bench(bench.disk).waiting() == [1, 2]
+
+
+def test_a_disk_that_goes_on_failing_is_tried_less_and_less_often_and_each_time_is_counted(bench: Bench) -> None:
+    bench.disk.failing = frozenset({"sync"})
+    bench.outbox.commit([event(1)], {})
+    waits_ms = []
+    for _ in range(8):
+        bench.work()
+        due_ms = bench.outbox.deadline()
+        assert due_ms is not None
+        waits_ms.append(due_ms - bench.mono_ms)
+        bench.mono_ms = due_ms
+    assert waits_ms == [min(RETRY_MS_MAX, RETRY_MS * 2**n) for n in range(8)]
+    assert bench.outbox.counters["outbox_failures"] == 8
+    bench.disk.failing = frozenset()
+    assert Committed((EventId(7, 1),)) in bench.work()
+    bench.disk.failing = frozenset({"sync"})
+    bench.outbox.commit([event(2)], {})
+    bench.work()
+    assert bench.outbox.deadline() == bench.mono_ms + RETRY_MS  # it was well in between
+    bench.disk.failing = frozenset()
+
+
+def test_what_there_is_no_memory_for_while_the_disk_fails_is_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unwritten_module, "EVENTS_MAX", 3)
+    bench.disk.failing = frozenset({"sync"})
+    bench.outbox.commit([event(n) for n in range(5)], {})  # two too many at once
+    for n in (5, 6):
+        work = bench.outbox.begin()
+        bench.outbox.commit([event(n)], {})  # one too many when the others come back
+        bench.outbox.perform(work)
+        bench.mono_ms += RETRY_MS_MAX
+    assert bench.outbox.counters["outbox_dropped"] == 4
+    bench.disk.failing = frozenset()
+    assert Committed(tuple(EventId(7, n) for n in (4, 5, 6))) in bench.work()
+
+
+def test_a_database_that_cannot_be_read_again_and_again_is_set_aside(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {"a": b"x"})
+    bench.work()
+    bench.outbox.close()
+    bench.work()
+    after = Bench(bench.disk)
+    bench.disk.failing = frozenset({"read"})
+    for _ in range(UNREADABLE_TRIES - 1):
+        assert not any(isinstance(one, Replaced) for one in after.work())
+        after.mono_ms += RETRY_MS_MAX
+    (replaced,) = [one for one in after.work() if isinstance(one, Replaced)]
+    assert replaced == Replaced("/data/outbox.db.corrupt-1800000005000", 0)
+    bench.disk.failing = frozenset()
+    after.mono_ms += RETRY_MS_MAX
+    after.work()
+    assert after.waiting() == []
+
+
+def test_reads_that_fail_now_and_then_set_nothing_aside(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    for _ in range(2 * UNREADABLE_TRIES):
+        bench.disk.cut()
+        after = Bench(bench.disk)
+        bench.disk.failing = frozenset({"read"})
+        after.work()
+        bench.disk.failing = frozenset()
+        after.mono_ms += RETRY_MS_MAX
+        assert after.work() == [Stored(True)]
+        assert after.waiting() == [1]
+
+
+def test_a_damaged_database_is_replaced_at_once_by_what_can_still_be_read_of_it(bench: Bench) -> None:
+    bench.outbox.commit([event(n) for n in range(400)], {"a": b"x"})
+    bench.work()
+    bench.outbox.close()
+    bench.work()
+    bench.disk.rot(bench.disk.path("/data/outbox.db"), 3)
+    after = Bench(bench.disk)
+    after.outbox.perform(after.outbox.begin())
+    told, replaced = after.messages
+    assert isinstance(told, Stored)
+    assert not told.ok
+    assert isinstance(replaced, Replaced)
+    assert replaced.salvaged > 300
+    assert after.outbox.due()  # the new one is written at once
+    assert after.outbox.pending_since_ms() == 1_000  # and a disk that hangs over that is noticed
+    after.work()
+    assert len(after.waiting()) == 100  # as many as asked for
 
 
 def test_a_disk_that_cannot_be_read_at_the_start_leaves_memory_and_heals(bench: Bench) -> None:
