@@ -157,6 +157,15 @@ def test_a_repeat_is_counted_and_receipted_again(centre: Centre) -> None:
     assert centre.counts() == {"events_committed": 1, "repeats_absorbed": 2}
 
 
+def test_what_is_taken_and_what_is_repeated_has_its_line_in_the_journal(centre: Centre) -> None:
+    about = {"event_id": "gw-1/1-1", "gateway": "gw-1", "terminal": "smoke-1", "kind": "smoke", "phase": "raised"}
+    [committed, opened] = centre.intake.receive([message(event(1), age_ms=LATE_MS + 1)], NOW).notes
+    [incident] = centre.desk.incidents(NOW)
+    assert committed == {"what": "committed", **about, "incident": incident["id"], "late": True, "attempt": 1}
+    assert opened["what"] == "incident"
+    assert centre.intake.receive([message(event(1))], NOW).notes == [{"what": "repeat", **about, "stored": "1-1"}]
+
+
 def test_the_attempts_of_an_event_are_those_that_came_or_that_the_gateway_counts(centre: Centre) -> None:
     """A gateway that was started again counts from one."""
     name = topic.build("gw-1", topic.ALARM)
@@ -307,7 +316,9 @@ def test_what_is_not_genuine_is_refused_and_counted(centre: Centre, name: str) -
     bad, reason, kind = forgeries()[name]
     outcome = centre.intake.receive([bad, bad], NOW)
     assert outcome.publish == []
-    assert [(note["what"], note["reason"], note["count"]) for note in outcome.notes] == [("refused", reason, 2)]
+    gateway = bad[0].split("/")[2] if name != "a topic of nobody" else ""
+    note = {"what": "refused", "reason": reason, "class": kind, "gateway": gateway, "count": 2}
+    assert outcome.notes == [note]
     assert centre.counts() == {f"{kind}_refused": 2, "refused": {reason: 2}}
     assert centre.events() == []
     assert centre.desk.incidents(NOW) == []
@@ -388,7 +399,8 @@ def test_without_a_commit_there_is_no_receipt_and_afterwards_all_is_well(centre:
     many = [message(event(n, terminal=f"smoke-{n}")) for n in range(100)]
     outcome = centre.intake.receive([*many, message(heartbeat(1), topic.HEARTBEAT)], NOW)
     assert outcome.publish == []
-    assert [note["what"] for note in outcome.notes] == ["storage"]
+    [note] = outcome.notes
+    assert (note["what"], note["messages"], "full" in note["detail"]) == ("storage", 101, True)
     assert centre.events() == []
     centre.store.rows(f"PRAGMA max_page_count = {pages + 1000}")
     assert centre.receive(*many)[0].intervals == (Interval(1, 0, 99),)
