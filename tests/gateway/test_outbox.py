@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from gateway import database as database_module
 from gateway.database import Database, Key
 from gateway.home.messages import Committed
 from gateway.outbox import KEEP_MS_MAX, RETRY_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Replaced, Stored, by_urgency
-from protocol.record import Event, EventId, Interval, Now, Source, Stamp
+from protocol.record import INT_MAX, Event, EventId, Interval, Now, Source, Stamp
 from protocol.words import LIFE, PROPERTY, TROUBLE, Told
 from sim import shim
 
@@ -166,6 +167,14 @@ def test_what_is_receipted_is_not_loaded_again(bench: Bench, open_bench: Callabl
     bench.commit(*map(event, range(6)))
     bench.outbox.settle([Interval(7, 0, 1), Interval(7, 4, 2**64 - 1), Interval(2**64 - 1, 0, 9), Interval(6, 0, 9)])
     assert [one.id.sequence for one in again(bench, open_bench).loaded().rows] == [2, 3]
+
+
+def test_numbers_as_large_as_they_can_be_are_committed_and_receipted(bench: Bench) -> None:
+    names = (EventId(7, INT_MAX - 1), EventId(7, INT_MAX), EventId(INT_MAX, INT_MAX))
+    bench.commit(*(replace(event(1), id=name, alarm=name) for name in names))
+    bench.outbox.settle([Interval(7, INT_MAX, INT_MAX), Interval(INT_MAX, 0, INT_MAX)])
+    bench.commit(event(1))
+    assert [one.id.sequence for one in bench.loaded().rows] == [1, INT_MAX - 1]
 
 
 def test_receipts_are_written_within_their_time_without_a_commit(bench: Bench) -> None:
@@ -460,7 +469,8 @@ def test_another_process_that_has_the_file_is_named_and_waited_for(tmp_path: Pat
 def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file is in the way")
     bench = Bench(tmp_path / "data" / "outbox.db")
-    assert str(tmp_path) in bench.wait(Stored).detail
+    detail = bench.wait(Stored).detail
+    assert detail == f"{bench.path}: [Errno 17] File exists: '{bench.path.parent}'"
     bench.outbox.commit([event(1)], {"a": b"x"})
     assert bench.loaded() == Loaded((event(1),), {"a": b"x"}, {})
     (tmp_path / "data").unlink()

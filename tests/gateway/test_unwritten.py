@@ -72,6 +72,25 @@ def test_it_is_empty_until_something_has_to_be_written() -> None:
     assert work
 
 
+def test_what_was_asked_for_first_says_how_long_it_has_waited_and_when_it_is_due() -> None:
+    work = Unwritten()
+    for now_ms in (10, 20, 15):
+        work.commit([event(now_ms)], {}, now_ms)
+        work.by(now_ms + 90)
+    assert (work.since_ms, work.lazy_ms) == (10, 100)
+    lazy, urgent = Unwritten(), Unwritten()
+    lazy.by(7)
+    urgent.commit([], {}, 8)
+    lazy.put_before(urgent)
+    assert (lazy.since_ms, lazy.lazy_ms) == (8, 7)
+    again, later = Unwritten(), Unwritten()
+    again.by(7)
+    later.commit([], {}, 8)
+    later.by(9)
+    later.put_before(again)
+    assert (later.since_ms, later.lazy_ms) == (8, 7)
+
+
 def test_the_earlier_of_two_moments() -> None:
     assert earlier(None, None) is None
     assert earlier(3, None) == earlier(None, 3) == earlier(3, 4) == 3
