@@ -97,6 +97,7 @@ class NativeLink:
             battery_low=bool(message.conditions & codes.BATTERY_LOW),
             sensor_fault=bool(message.conditions & codes.SENSOR_FAULT),
             battery_pct=None if message.battery == codes.BATTERY_UNKNOWN else message.battery,
+            alarm=_alarm(message),
         )
 
     def _names(self, message: Any) -> tuple[str, str] | None:
@@ -108,3 +109,10 @@ class NativeLink:
             self.counters["unknown_kind_or_phase"] += 1
             return None
         return kind, phase
+
+
+def _alarm(message: Any) -> bool | None:
+    """Whether the terminal's own alarm stands; None where events of it are still on their way and will say so."""
+    if not isinstance(message, messages.Heartbeat) or message.pending:
+        return None
+    return bool(message.conditions & codes.ALARM_STANDING)

@@ -11,6 +11,7 @@ from gateway.home import parts, status
 from gateway.home.book import Book
 from gateway.home.doubts import Doubts
 from gateway.home.held import Held
+from gateway.home.lifecycle import LAPSING
 from gateway.home.messages import (
     Acknowledge,
     Alive,
@@ -203,7 +204,19 @@ class Home:
             present: bool | None = getattr(alive, kind)
             if present is not None:
                 self._stated(turn, terminal, kind, present)
+        if alive.alarm is not None and terminal.kind not in LAPSING:
+            self._alarm_stated(turn, terminal, alive.alarm)
         self._heard(turn, terminal)
+
+    def _alarm_stated(self, turn: Turn, terminal: Terminal, stands: bool) -> None:
+        """How a terminal that holds no event says its own alarm stands: a restart of its own may have ended the alarm
+        without a word, and one of ours may have lost what it had said."""
+        if terminal.id in self._waiting:
+            return
+        if stands:
+            self._book.level(turn, terminal, terminal.kind, present=True)
+        else:
+            self._stated(turn, terminal, terminal.kind, present=False)
 
     def _stated(self, turn: Turn, terminal: Terminal, kind: str, present: bool) -> None:
         """A condition as stated; beyond its pace a change is passed over, for the next heartbeat states it again."""

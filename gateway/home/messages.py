@@ -35,6 +35,7 @@ class Alive:
     battery_low: bool | None = None
     sensor_fault: bool | None = None
     battery_pct: int | None = None
+    alarm: bool | None = None  # its own alarm stands, and no event of it is on its way
 
 
 @dataclass(frozen=True, slots=True)

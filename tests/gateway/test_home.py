@@ -573,3 +573,48 @@ def test_the_status_shows_what_stands_and_a_call_only_while_it_is_fresh() -> Non
         {"alarm": "1-2", "terminal": "gw-1", "kind": "uplink_lost", "severity": "trouble", "times": 1}
     ]
     assert {terminal["state"] for terminal in home.terminals(at(30_001))} == {"normal"}
+
+
+# --- the alarm as its terminal says it stands ---
+
+
+def test_a_terminal_that_says_its_alarm_is_over_ends_it_although_it_never_said_so_before() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    effects = home.handle(Alive("smoke-1", alarm=False), at(60_000))
+    event = event_of(effects)
+    assert (event.kind, event.phase, event.link, event.flags) == ("smoke", "restored", "own", ())
+    assert only(Siren, effects) == [Siren(False, "smoke")]
+    assert events(home.handle(Alive("smoke-1", alarm=False), at(120_000))) == []
+
+
+def test_an_alarm_that_stands_at_its_terminal_and_is_not_known_here_is_raised() -> None:
+    home = new_home()
+    effects = home.handle(Alive("smoke-1", alarm=True), at(1000))
+    assert event_of(effects).phase == "raised"
+    assert only(Siren, effects) == [Siren(True, "smoke")]
+    assert events(home.handle(Alive("smoke-1", alarm=True), at(61_000))) == []
+
+
+def test_a_terminal_that_does_not_say_how_its_alarm_stands_ends_nothing() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    assert events(home.handle(Alive("smoke-1", alarm=None), at(60_000))) == []
+
+
+def test_a_button_has_no_alarm_that_stands() -> None:
+    home = new_home()
+    home.handle(said("button-1", "raised"), at(1000))
+    for alarm in (False, True):
+        assert events(home.handle(Alive("button-1", alarm=alarm), at(2000))) == []
+
+
+def test_a_restore_that_waits_for_its_pace_is_not_overtaken_by_a_heartbeat() -> None:
+    home = new_home()
+    for number in range(1, BURST + 1):
+        home.handle(said("smoke-1", "raised" if number % 2 else "restored", number), at(1000))
+    home.handle(said("smoke-1", "raised", BURST + 1), at(1000))
+    assert events(home.handle(said("smoke-1", "restored", BURST + 2), at(1000))) == []
+    assert events(home.handle(Alive("smoke-1", alarm=False), at(1001))) == []
+    (event,) = events(home.tick(at(1000 + 2 * REFILL_MS)))
+    assert (event.phase, event.source) == ("restored", Source(9, BURST + 2))

@@ -52,10 +52,25 @@ def met() -> Line:
 def test_a_terminal_is_alive_with_its_session_and_with_each_heartbeat() -> None:
     line = Line()
     assert line.turn(0) == []  # a hello may be a replay
-    said = Alive("smoke-1", False, False, False), Alive("button-1", False, False, False)
+    said = [Alive(name, False, False, False, alarm=False) for name in ("smoke-1", "button-1")]
     assert line.turn(1) == [Alive("smoke-1"), said[0], Alive("button-1"), said[1]]
     line.button.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 0)
-    assert line.turn(1000) == [Alive("button-1", True, True, False, 12)]
+    assert line.turn(1000) == [Alive("button-1", True, True, False, 12, False)]
+
+
+def test_a_heartbeat_says_whether_the_alarm_stands_once_no_event_is_on_its_way() -> None:
+    line = met()
+    line.smoke.conditions(codes.ALARM_STANDING, 50, 321)
+    number = line.smoke.offer(SMOKE, RAISED, 321, 1000)
+    heard = [one for ms in (1010, 1020) for one in line.turn(ms) if isinstance(one, Alive)]
+    assert heard
+    assert all(one.alarm is None for one in heard)
+    line.link.acknowledge("smoke-1", Source(line.smoke.boot, number))
+    line.turn(1030)
+    line.smoke.conditions(codes.ALARM_STANDING | codes.TAMPER, 50, 321)
+    (alive,) = line.turn(2000)
+    assert isinstance(alive, Alive)
+    assert alive.alarm is True
 
 
 def test_an_event_comes_before_its_conditions_and_is_repeated_until_acknowledged() -> None:
