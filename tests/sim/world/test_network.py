@@ -49,7 +49,8 @@ def ends() -> Ends:
 
 
 def test_both_ends_come_up_and_what_is_sent_arrives_in_order(ends: Ends) -> None:
-    assert ends.states == [True] and ends.centre.up
+    assert ends.states == [True]
+    assert ends.centre.up
     sent = ends.send(10)
     ends.pass_ms(1_000)
     assert ends.got["centre"] == sent
@@ -67,17 +68,21 @@ def test_a_broker_that_is_killed_takes_what_is_on_its_way_with_it_and_is_found_a
     ends.broker.down()
     assert ends.states == [True, False]
     ends.pass_ms(60_000)
-    assert not ends.gateway.up and ends.got["centre"] == []
+    assert not ends.gateway.up
+    assert ends.got["centre"] == []
     ends.broker.start()
     ends.pass_ms(20_000)
-    assert ends.gateway.up and ends.centre.up and ends.got["centre"] == []
+    assert ends.gateway.up
+    assert ends.centre.up
+    assert ends.got["centre"] == []
 
 
 def test_a_broker_takes_what_nobody_is_there_to_receive(ends: Ends) -> None:
     ends.centre.stop()
     ends.send(2)
     ends.pass_ms(1_000)
-    assert ends.broker.counters["taken_for_nobody"] == 2 and ends.gateway.up
+    assert ends.broker.counters["taken_for_nobody"] == 2
+    assert ends.gateway.up
 
 
 def test_a_short_outage_delays_and_a_long_one_ends_the_connection(ends: Ends) -> None:
@@ -85,7 +90,8 @@ def test_a_short_outage_delays_and_a_long_one_ends_the_connection(ends: Ends) ->
     ends.gateway.noticed()
     sent = ends.send(3)
     ends.pass_ms(5_000)
-    assert ends.got["centre"] == [] and ends.gateway.up
+    assert ends.got["centre"] == []
+    assert ends.gateway.up
     ends.paths["gateway"].blocked = False
     ends.gateway.unblocked()
     ends.pass_ms(1_000)
@@ -102,9 +108,11 @@ def test_a_half_open_connection_looks_alive_until_keep_alive_finds_it(ends: Ends
     ends.gateway.half_open()
     ends.send(1)
     ends.pass_ms(KEEPALIVE_MS - 1)
-    assert ends.gateway.up and ends.got["centre"] == []
+    assert ends.gateway.up
+    assert ends.got["centre"] == []
     ends.pass_ms(20_000)
-    assert ends.states == [True, False, True] and ends.got["centre"] == []
+    assert ends.states == [True, False, True]
+    assert ends.got["centre"] == []
 
 
 def test_what_the_broker_repeats_or_throws_away_is_by_share(ends: Ends) -> None:
@@ -115,7 +123,8 @@ def test_what_the_broker_repeats_or_throws_away_is_by_share(ends: Ends) -> None:
     ends.paths["gateway"].loss = 1.0
     ends.centre.send("down", b"receipt")
     ends.pass_ms(1_000)
-    assert ends.got["gateway"] == [] and ends.broker.counters["lost_down"] == 1
+    assert ends.got["gateway"] == []
+    assert ends.broker.counters["lost_down"] == 1
 
 
 def test_a_client_that_is_stopped_says_and_hears_nothing_more(ends: Ends) -> None:
@@ -123,4 +132,5 @@ def test_a_client_that_is_stopped_says_and_hears_nothing_more(ends: Ends) -> Non
     ends.gateway.stop()
     ends.centre.send("down", b"receipt")
     ends.pass_ms(60_000)
-    assert ends.got == {"gateway": [], "centre": []} and not ends.gateway.send("up", b"x")
+    assert ends.got == {"gateway": [], "centre": []}
+    assert not ends.gateway.send("up", b"x")

@@ -15,7 +15,8 @@ def test_what_is_due_happens_in_the_order_of_time_and_then_of_asking(times: list
         timeline.at(t_ms, lambda number=number: seen.append((timeline.now, number)))
     timeline.until(50)
     assert seen == sorted(zip(times, range(len(times)), strict=True))
-    assert timeline.now == 50 and timeline.steps == len(times)
+    assert timeline.now == 50
+    assert timeline.steps == len(times)
 
 
 def test_the_past_is_now() -> None:
