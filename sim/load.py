@@ -9,9 +9,9 @@ from random import Random
 from typing import Final
 
 from sim.case import TerminalSpec
+from sim.sensors import PRESS_MS
 from sim.stage import LOOK_S, Stage
 from sim.steps import Step
-from sim.terminals import PRESS_MS
 
 SETTLE_S_MAX: Final = 180.0  # for the backlog of all terminals
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from protocol.words import KINDS, PHASE_NAMES
+from sim.sensor_faults.library import NAMES as SENSOR_FAULTS
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "good": ("As it must be", "符合预期"),
@@ -52,10 +53,11 @@ PLACE_NAMES: Final[dict[str, str]] = {
 # What an entry says: (its colour's class, Chinese). English is the word itself. A word that is not here is shown as it
 # is, in the colour "other".
 WHAT: Final[dict[str, tuple[str, str]]] = {
+    **{kind: ("stopped", zh) for kind, (_, zh) in SENSOR_FAULTS.items()},
     "press": ("stimulus", "按下"),
-    "step": ("stimulus", "步骤"),
     "smouldering": ("stimulus", "阴燃"),
     "flaming": ("stimulus", "明火"),
+    "lingering": ("stimulus", "烟雾滞留"),
     "toast": ("stimulus", "烤焦"),
     "clearing": ("stimulus", "排烟"),
     "clear": ("stimulus", "空气清洁"),
@@ -93,6 +95,8 @@ WHAT: Final[dict[str, tuple[str, str]]] = {
     "clock_set": ("started", "时钟校准"),
     "back_up": ("stimulus", "备份"),
     "restore": ("stopped", "由旧备份恢复"),
+    "cut": ("stopped", "断电"),
+    "crowded": ("stopped", "队列已满让位"),
     "fault": ("stopped", "故障"),
     "healed": ("started", "故障排除"),
     "forged": ("stopped", "伪造"),
@@ -110,6 +114,23 @@ WHAT: Final[dict[str, tuple[str, str]]] = {
     "receipted": ("receipted", "已回执"),
     "siren": ("told", "警号"),
     "told": ("told", "告知"),
+    # The words of journals and of a world in virtual time.
+    "tell": ("told", "告知"),
+    "incident": ("told", "警情"),
+    "repeat": ("sent", "重复已并入"),
+    "uplink": ("sent", "上行状态"),
+    "storage": ("sent", "存储状态"),
+    "gateway_lost": ("raised", "网关失联"),
+    "ready": ("started", "就绪"),
+    "kill": ("stopped", "被强杀"),
+    "unplug": ("stopped", "线路拔除"),
+    "plug": ("started", "线路接回"),
+    "forge": ("stopped", "伪造"),
+    "step": ("stimulus", "步骤"),
+    "ntp": ("started", "时钟校准"),
+    "drift": ("stopped", "时钟漂移"),
+    "1970": ("stopped", "时钟回到 1970"),
+    "2000": ("stopped", "时钟回到 2000"),
     "up": ("started", "连通"),
     "down": ("stopped", "断开"),
     "killed": ("stopped", "被强杀"),
@@ -119,6 +140,7 @@ WHAT: Final[dict[str, tuple[str, str]]] = {
 
 # Kinds of faults in Chinese; English is the word itself.
 FAULTS: Final[dict[str, str]] = {
+    **{kind: zh for kind, (_, zh) in SENSOR_FAULTS.items()},
     "dead": "停机",
     "tamper": "拆动",
     "battery_low": "电量低",
@@ -130,17 +152,41 @@ FAULTS: Final[dict[str, str]] = {
     "hold": "同步挂起",
     "eio": "读写错误",
     "enospc": "磁盘已满",
+    "line_loss": "丢帧",
+    "line_repeat": "重帧",
+    "line_flip": "误码",
+    "line_noise": "线路噪声",
+    "line_replay": "旧帧重放",
+    "line_unplugged": "线路拔除",
+    "forged": "伪造报警",
+    "broker_restart": "消息服务器重启",
+    "network_outage": "断网",
+    "network_half_open": "连接半开",
+    "network_slow": "网络迟缓",
+    "network_repeats": "网络重复投递",
+    "receipts_lost": "回执丢失",
+    "agent_killed": "网关程序被强杀",
+    "agent_paused": "网关程序挂起",
+    "centre_killed": "中心被强杀",
+    "power_cut": "断电",
+    "disk_hung": "同步挂起",
+    "disk_slow": "磁盘迟缓",
+    "disk_eio": "写入错误",
+    "disk_unreadable": "读写错误",
+    "disk_full": "磁盘已满",
+    "disk_read_only": "磁盘只读",
+    "clock_step": "时钟跳变",
     "clock_1970": "时钟回到 1970",
     "clock_2000": "时钟回到 2000",
-    "clock_step": "时钟跳变",
     "clock_drift": "时钟漂移",
     "slow": "磁盘变慢",
     "unreadable": "无法读取",
     "read_only": "只读",
     "paused": "暂停",
-    "power_cut": "断电",
     "outage": "网络中断",
     "network_faults": "网络不良",
+    "terminal_dead": "终端停机",
+    "battery_changed": "更换电池",
 }
 
 

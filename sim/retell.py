@@ -10,6 +10,8 @@ from devices.smoke import ALARM_MDB_M
 from protocol.words import KINDS, PHASE_NAMES
 from sim.judge import Mark
 from sim.result import Result
+from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, made
+from sim.sensor_faults.library import NAMES as SENSOR_FAULTS
 from sim.site import Heard
 from sim.steps import Step
 from sim.story import Entry, Signal, Span, Story
@@ -25,7 +27,7 @@ _LANES: Final = {
     "forge": "network",
     "stranger": "line",
 }
-# (target, action): the word for the step where that is not the action itself.
+# (target, "" for a terminal; action): the word for the step where that is not the action itself.
 _WORDS: Final = {
     ("agent", "kill"): "killed",
     ("centre", "kill"): "killed",
@@ -42,6 +44,7 @@ _WORDS: Final = {
     ("clock", "1970"): "clock_1970",
     ("clock", "2000"): "clock_2000",
     ("clock", "ntp"): "clock_set",
+    ("", HEALED): "healed",
 }
 _DISK_FAULTS: Final = ("hold", "slow", "eio", "unreadable", "enospc", "read_only")
 # (target, "" for a terminal; action that begins a fault): (its kind, the actions that end it).
@@ -64,6 +67,7 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("", "dead"): ("dead", ("alive",)),
     ("", "tamper"): ("tamper", ("untamper",)),
     ("", "battery_low"): ("battery_low", ("battery_changed",)),
+    **{("", kind): (kind, (*SENSOR_FAULTS, HEALED)) for kind in SENSOR_FAULTS},
 }
 # What a sensor of this kind is read in, and where its alarm is.
 SENSED: Final[dict[str, tuple[str, float | None]]] = {"smoke": ("mdB/m", ALARM_MDB_M), "button": ("", None)}
@@ -110,7 +114,7 @@ class _Retelling:
             step = mark.step
             about = "" if _lane(step) == step.target else step.target
             about += "".join(f" {name} {value}" for name, value in step.values.items())
-            what = _WORDS.get((step.target, step.action), step.action)
+            what = _WORDS.get((self._target(step), step.action), step.action)
             yield Entry(mark.mono_ms - self._mono_ms, _lane(step), what, about.strip())
 
     def _promises(self) -> Iterator[Entry]:
@@ -180,15 +184,25 @@ class _Retelling:
         marks = self._outcome.marks
         for n, mark in enumerate(marks):
             step = mark.step
-            kind, ends = _FAULTS.get(("" if step.target in self._kinds else step.target, step.action), ("", ()))
+            kind, ends = _FAULTS.get((self._target(step), step.action), ("", ()))
             if kind:
+                begin_ms = mark.mono_ms - self._mono_ms
                 about = ", ".join(f"{name} {value}" for name, value in step.values.items())
                 end_ms = self._end_ms(marks[n + 1 :], step.target, ends, lasts_ms)
-                yield Span(mark.mono_ms - self._mono_ms, end_ms, _lane(step), kind, about)
+                if (ends_ms := self._ends_ms(step)) is not None:
+                    end_ms = min(end_ms, begin_ms + ends_ms)
+                yield Span(begin_ms, end_ms, _lane(step), kind, about)
 
     def _end_ms(self, later: Sequence[Mark], target: str, ends: Sequence[str], lasts_ms: int) -> int:
         ended = (mark.mono_ms for mark in later if mark.step.target == target and mark.step.action in ends)
         return next((mono_ms - self._mono_ms for mono_ms in ended), lasts_ms)
+
+    def _ends_ms(self, step: Step) -> int | None:
+        """When a sensor's fault is over by itself."""
+        if step.action not in SENSOR_FAULTS:
+            return None
+        sensor = CONTACT if self._kinds[step.target] == "button" else SMOKE
+        return made(step.action, int(step.values["strength"]), sensor).ends_ms()
 
     def _signal(self, name: str, points: Sequence[tuple[int, int]], lasts_ms: int) -> Signal:
         unit, threshold = SENSED[self._kinds[name]]
@@ -201,6 +215,9 @@ class _Retelling:
         return Signal(unit, shown or [(0, math.nan)], threshold)
 
     # --- names ---
+
+    def _target(self, step: Step) -> str:
+        return "" if step.target in self._kinds else step.target
 
     def _name(self, event: str, terminal: str, source: Sequence[int | None]) -> str:
         boot, number = source

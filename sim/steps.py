@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.table import Table
+from sim.sensor_faults.fault import Sensor
+from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
 from sim.stimuli import SMOKE_CURVES
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds
@@ -95,12 +97,24 @@ def read_step(row: Table, t_ms: int, target: str, kinds: Mapping[str, str]) -> S
 
 
 def _button(table: Table) -> tuple[str, Values]:
+    if table.peek("fault") is not None:
+        return _sensor_fault(table, CONTACT)
     every = table.text("every", "1s")
     return "press", {"presses": table.number("presses", 1, 1000, 1), "every_ms": duration(table, "every", every)}
 
 
 def _smoke(table: Table) -> tuple[str, Values]:
+    if table.peek("fault") is not None:
+        return _sensor_fault(table, SMOKE)
     return table.choice("curve", tuple(SMOKE_CURVES)), {}
+
+
+def _sensor_fault(table: Table, sensor: Sensor) -> tuple[str, Values]:
+    kind = table.choice("fault", (*kinds_of(sensor), HEALED))
+    if kind == HEALED:
+        return kind, {}
+    strength = table.number("strength", STRENGTHS[0], STRENGTHS[-1], STRENGTHS[2])
+    return kind, {"strength": strength, "sign": 1 if table.choice("direction", ("up", "down"), "up") == "up" else -1}
 
 
 def _line(table: Table) -> tuple[str, Values]:

@@ -41,6 +41,7 @@ def piecewise(points: Sequence[tuple[float, float]]) -> Curve:
 SMOKE_CURVES: Final[dict[str, Curve]] = {
     "smouldering": piecewise([(0, 0), (2, 60), (4, 250), (6, 600), (600, 900)]),
     "flaming": piecewise([(0, 0), (1, 800), (600, 1500)]),
+    "lingering": piecewise([(0, 0), (4, 160), (600, 160)]),  # just above the threshold, for long
     "toast": piecewise([(0, 0), (0.5, 260), (1.5, 260), (2, 0)]),
     "clearing": piecewise([(0, 600), (2, 100), (4, 0)]),
     "clear": piecewise([(0, 0)]),

@@ -13,11 +13,11 @@ from devices.terminal import Terminal
 from protocol.wire import codes
 from protocol.wire.terminal_end import TerminalEnd
 from sim.line import stream
+from sim.sensor_faults.library import HEALED, made
+from sim.sensor_faults.library import NAMES as FAULTS
+from sim.sensors import SAMPLE_MS, ButtonSensor, SmokeSensor
 from sim.stimuli import SMOKE_CURVES, Curve
 
-PRESS_MS: Final = 150  # how long a finger stays; the button asks for 30
-SAMPLE_MS: Final = 1000  # of the smoke chamber, as its firmware is meant to be run
-CHANGING_MS: Final = 120_000  # a curve moves for seconds, and its alarm is over a minute after it
 BATTERY_FULL_PCT: Final = 100
 BATTERY_WEAK_PCT: Final = 8
 SAMPLES_MAX: Final = 100_000  # of one sensor that are kept to be looked at: a day of a chamber's
@@ -96,63 +96,6 @@ class WatchedEnd(TerminalEnd):
             self._notice(promise, gone or "acknowledged")
 
 
-class ButtonSensor:
-    """A pin that presses hold down."""
-
-    def __init__(self) -> None:
-        self._presses: deque[int] = deque()  # when each begins
-        self._told = 0  # the level as last sampled
-
-    def press(self, count: int, every_ms: int, now: int) -> None:
-        """Presses `count` times from `now` on, `every_ms` apart, after those already to come."""
-        gap_ms = max(every_ms, 2 * PRESS_MS)
-        first = max(now, self._presses[-1] + gap_ms) if self._presses else now
-        self._presses += range(first, first + count * gap_ms, gap_ms)
-
-    def sample(self, now: int) -> int | None:
-        while self._presses and now >= self._presses[0] + PRESS_MS:
-            self._presses.popleft()
-        level = 1 if self._presses and now >= self._presses[0] else 0
-        if level == self._told:
-            return None
-        self._told = level
-        return level
-
-    def resting(self) -> bool:
-        """Whether all presses that were asked for are over."""
-        return not self._presses
-
-    def deadline(self, now: int) -> int | None:
-        if not self._presses:
-            return None
-        begin = self._presses[0]
-        return begin if now < begin else begin + PRESS_MS
-
-
-class SmokeSensor:
-    """A chamber in which the smoke follows a curve, sampled every SAMPLE_MS; after CHANGING_MS of one curve, every
-    `rest_ms`."""
-
-    def __init__(self, rest_ms: int = SAMPLE_MS) -> None:
-        self._curve: Curve = SMOKE_CURVES["clear"]
-        self._begun = -CHANGING_MS
-        self._next = 0
-        self._rest_ms = rest_ms
-
-    def follow(self, curve: Curve, now: int) -> None:
-        """From `now` on the chamber sees `curve`, from its beginning."""
-        self._curve, self._begun, self._next = curve, now, now
-
-    def sample(self, now: int) -> int | None:
-        if now < self._next:
-            return None
-        self._next = now + (SAMPLE_MS if now - self._begun < CHANGING_MS else self._rest_ms)
-        return self._curve(now - self._begun)
-
-    def deadline(self, now: int) -> int | None:
-        return self._next
-
-
 class Played:
     """One terminal of a played home. Pure: bytes and the time (monotonic ms) in, bytes out."""
 
@@ -177,6 +120,7 @@ class Played:
         self._address = address
         self._key = key
         self._random = stream(seed, f"terminal/{name}").randbytes
+        self._faults = stream(seed, f"sensor/{name}")
         self._says = {**_TROUBLES, codes.ALARM_STANDING: kind}
         self._conditions = 0
         self._battery_pct = BATTERY_FULL_PCT
@@ -185,6 +129,8 @@ class Played:
 
     def _boot(self, now: int) -> None:
         self._logic = Button() if self.kind == "button" else Smoke()
+        if isinstance(self.sensor, ButtonSensor):
+            self.sensor.booted()
         self._end = WatchedEnd(self.name, self._logic.KIND, self._address, self._key, self._random, now, self._notice)
         self._terminal = Terminal(self._end, self._logic)
 
@@ -213,8 +159,10 @@ class Played:
         """Whether every press that it was given is over; a chamber's smoke may go on for ever."""
         return not isinstance(self.sensor, ButtonSensor) or self.sensor.resting()
 
-    def do(self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS) -> None:
-        """One action of a case: of the terminal itself, or on its sensor."""
+    def do(
+        self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS, strength: int = 0, sign: int = 1
+    ) -> None:
+        """One action of a case: of the terminal itself, or on its sensor, or a fault of that."""
         if action in _CONDITIONS:
             self._conditions, self._battery_pct = _CONDITIONS[action](self._conditions, self._battery_pct)
         elif action in SAID:
@@ -227,6 +175,10 @@ class Played:
             self._conditions &= ~codes.BATTERY_LOW
             self._battery_pct = BATTERY_FULL_PCT
             self._boot(now)
+        elif action == HEALED:
+            self.sensor.heal(now)
+        elif action in FAULTS:
+            self.sensor.spoil(made(action, strength, self.sensor.SENSOR, sign), self._faults, now)
         elif isinstance(self.sensor, ButtonSensor):
             self.sensor.press(presses, every_ms, now)
         else:

@@ -23,9 +23,10 @@ from sim.judge import Mark, Outcome, Row, Said, invariants, read_rows
 from sim.line import Line, stream
 from sim.process import Line as JournalLine
 from sim.retell import SENSED
+from sim.sensors import SAMPLE_MS
 from sim.site import Heard
 from sim.story import Signal
-from sim.terminals import SAMPLE_MS, Played, Promise
+from sim.terminals import Played, Promise
 from sim.world.centre import Centre
 from sim.world.clock import BEGUN_WALL_MS
 from sim.world.gateway import GATEWAY, PORT, Gateway, config_of

@@ -101,6 +101,15 @@ def test_what_is_no_duration(text: str) -> None:
         ('broker = "down"', 'power = { cut = "1970" }', "at[1].power.up is missing"),
         ('broker = "down"', 'smoke-1 = "press"', "at[1].smoke-1 is 'press'"),
         ("smouldering", "steam", "at[2].smoke-1.curve is 'steam'"),
+        (
+            'curve = "smouldering"',
+            'fault = "stuck_button"',
+            "at[2].smoke-1.fault is 'stuck_button'",
+        ),
+        ('curve = "smouldering"', 'fault = "spike", strength = 6', "at[2].smoke-1.strength is 6"),
+        ('curve = "smouldering"', 'fault = "none", strength = 1', "unknown key at[2].smoke-1.strength"),
+        ('curve = "smouldering"', 'fault = "spike", curve = "toast"', "unknown key at[2].smoke-1.curve"),
+        ('curve = "smouldering"', 'fault = "offset", direction = "left"', "at[2].smoke-1.direction is 'left'"),
         ('kind = "smoke", room', 'kind = "toaster", room', "home.terminals[1].kind is 'toaster'"),
         ('id = "smoke-1"', 'id = "line"', "home.terminals[1].id is 'line'"),
         ('id = "smoke-1"', 'id = "Smoke"', "home.terminals[1].id"),
@@ -155,6 +164,16 @@ def test_words_that_only_virtual_time_can_do(text: str, action: str, values: dic
 def test_what_real_processes_can_do_needs_no_virtual_time() -> None:
     assert parsed(CONTRACT.replace('broker = "down"', 'agent = "pause"', 1)).needs_virtual_time() is None
     assert parsed(CONTRACT).needs_virtual_time() is None
+
+
+def test_a_sensor_fault_has_a_strength_and_a_direction_and_ends_with_none() -> None:
+    def step(value: str) -> Step:
+        return parsed(CONTRACT.replace('curve = "smouldering"', value)).steps[1]
+
+    assert step('fault = "spike"') == Step(35_000, "smoke-1", "spike", {"strength": 3, "sign": 1})
+    down = step('fault = "offset", strength = 5, direction = "down"')
+    assert down == Step(35_000, "smoke-1", "offset", {"strength": 5, "sign": -1})
+    assert step('fault = "none"') == Step(35_000, "smoke-1", "none", {})
 
 
 def test_counters_take_exact_values_and_least_ones() -> None:

@@ -12,8 +12,8 @@ from sim.play import play
 from sim.result import Result
 
 CASES = Path(__file__).parent.parent / "cases"
-# One for each part of the way: the path itself, a crash, the network, the disk, the wire, a forger.
-QUICK = ("button", "agent_killed", "broker_restart", "disk_hung", "noise", "forged")
+# One for each part of the way: the path itself, a crash, the network, the disk, the wire, a forger, a sensor.
+QUICK = ("button", "agent_killed", "broker_restart", "disk_hung", "noise", "forged", "sensor_out_of_range")
 ALL = sorted(path.stem for path in CASES.glob("*.toml"))
 
 COMPILED = (

@@ -158,3 +158,31 @@ def test_of_a_contact_only_its_moves_are_kept() -> None:
     button.run(1000)
     moves = [(at - begun, value) for at, value in button.terminal.samples]
     assert moves == [(0, 0), (0, 1), (150, 1), (150, 0)]
+
+
+def test_a_stuck_button_calls_once_and_is_then_a_sensor_fault() -> None:
+    wire = Wire("button")
+    wire.terminal.do("stuck_button", wire.now, strength=3)
+    wire.run(9000)
+    assert [promise.phase for promise in wire.promises()] == ["raised"]
+    assert wire.terminal.standing() == frozenset()
+    wire.run(3000)
+    assert wire.terminal.standing() == {"sensor_fault"}
+    wire.run(60_000)
+    assert [promise.phase for promise in wire.promises()] == ["raised"]
+    assert wire.terminal.standing() == frozenset()
+
+
+def test_a_fault_of_the_chamber_is_of_its_seed_and_ends_when_it_is_healed() -> None:
+    def seen(seed: int) -> list[tuple[int, int]]:
+        wire = Wire("smoke", seed)
+        wire.terminal.watch()
+        wire.terminal.do("high_noise", wire.now, strength=5, sign=1)
+        wire.run(20_000)
+        wire.terminal.do("none", wire.now)
+        wire.run(3000)
+        return list(wire.terminal.samples)
+
+    assert seen(1) == seen(1) != seen(2)
+    assert len({value for _, value in seen(1)}) > 5
+    assert [value for _, value in seen(1)][-3:] == [0, 0, 0]

@@ -31,6 +31,12 @@ broker = "up"
 t = "6s"
 smoke-1 = "dead"
 [[at]]
+t = "7s"
+button-1 = { fault = "stuck_button", strength = 5 }
+[[at]]
+t = "8s"
+button-1 = { fault = "none" }
+[[at]]
 t = "9s"
 [[expect]]
 nothing_else = true
@@ -122,7 +128,16 @@ def test_a_fault_lasts_until_what_ends_it_or_the_end() -> None:
         Span(1000, 5000, "network", "broker_down"),
         Span(1000, 9000, "line", "faults", values),
         Span(6000, 9000, "smoke-1", "dead"),
+        Span(7000, 8000, "button-1", "stuck_button", "strength 5, sign 1"),
     ]
+    assert Entry(8000, "button-1", "healed") in story().entries
+
+
+def test_a_fault_that_is_over_by_itself_ends_then() -> None:
+    case = parse(CASE.replace("strength = 5", "strength = 1").replace('t = "9s"', 't = "40s"').encode(), "case.toml")
+    marks = [Mark(step, 0, MONO_MS + step.t_ms) for step in case.steps if step.action != "none"]
+    found = Result(case, [], Outcome([], [], frozenset(), marks, (WALL_MS, MONO_MS)))
+    assert Span(7000, 12_000, "button-1", "stuck_button", "strength 1, sign 1") in retell(found, "", "en").faults
 
 
 def test_what_sensors_saw_has_unit_and_threshold_and_a_contact_is_drawn_to_the_end() -> None:
