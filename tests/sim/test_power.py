@@ -77,7 +77,7 @@ def test_the_bound_counts_only_cuts_with_something_to_lose_and_is_none_where_som
 
 def synchronous_seen(folder: Path, weakness: str) -> str:
     """What SQLite itself says in a process that opens a database as the gateway does."""
-    code = "import gateway.database as d, pathlib; c = d._connect(pathlib.Path('x.db'));"
+    code = "import gateway.database as d, pathlib; c = d.Database(pathlib.Path('x.db'), 'gw-1')._connection;"
     code += "print(c.execute('PRAGMA synchronous').fetchone()[0], c.execute('PRAGMA journal_mode').fetchone()[0])"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), **os.environ}
     environment.update(_environment(folder, weakness))
