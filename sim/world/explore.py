@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any, Final
 
+from sim.sensor_faults import library
 from sim.world import coverage
 from sim.world import plan as planning
 from sim.world.coverage import Reached
@@ -118,7 +119,9 @@ class Explored:
 
 def fault_kinds() -> tuple[str, ...]:
     """All that a plan can draw."""
-    return (*KINDS, *sorted({fault for _, _, fault in planning.MISHAPS if fault}))
+    mishaps = {fault for _, _, fault in planning.MISHAPS if fault}
+    sensors = {f"sensor_{kind}" for sensor in planning.SENSORS.values() for kind in library.kinds_of(sensor)}
+    return (*KINDS, *sorted(mishaps), *sorted(sensors))
 
 
 def _quantiles(values: Sequence[int]) -> dict[str, int]:

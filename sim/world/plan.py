@@ -9,6 +9,7 @@ from typing import Final
 
 from sim.case import TerminalSpec
 from sim.line import stream
+from sim.sensor_faults import library
 from sim.steps import Step
 
 DAY_MS: Final = 24 * 3_600_000
@@ -17,6 +18,8 @@ SMOKES_MAX: Final = 2
 PRESSES_A_DAY: Final = 12.0  # of each button: many for a person, few for a test
 FIRES_A_DAY: Final = 8.0
 MISHAPS_A_DAY: Final = 5.0  # of each terminal: its cover, its battery, its end
+SENSOR_FAULTS_A_DAY: Final = 3.0  # of each terminal
+CHATTER_MS: Final = (500, 20_000)  # a contact that chatters moves a hundred times a second
 # One press in so many is followed by a crash so soon that its event is on its way: through the line, to the card, to
 # the centre or back; before half of these the card hangs, so that only the centre may have it.
 AIMED_ONE_IN: Final = 3
@@ -152,6 +155,8 @@ def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
             curve = random.choice(("smouldering", "flaming", "toast"))
             ends_ms = t_ms + _lasts(random, (5_000, 1_200_000))
             items.append(Item("", Step(t_ms, spec.id, curve), Step(ends_ms, spec.id, "clearing")))
+    for t_ms in _moments(random, SENSOR_FAULTS_A_DAY, days):
+        items.append(_sensor_fault(random, spec, t_ms))
     for t_ms in _moments(random, MISHAPS_A_DAY, days):
         begin, end, fault = random.choice(MISHAPS)
         ends_ms = t_ms + _lasts(random, LASTS_MS)
@@ -173,6 +178,16 @@ def _aimed(random: Random, t_ms: int) -> list[Item]:
         items.append(Item("disk_hung", Step(begins_ms, "disk", "hold"), Step(begins_ms + held_ms, "disk", "release")))
     return items
 
+
+def _sensor_fault(random: Random, spec: TerminalSpec, t_ms: int) -> Item:
+    kind = random.choice(library.kinds_of(SENSORS[spec.kind]))
+    values = {"strength": random.choice(library.STRENGTHS), "sign": random.choice((-1, 1))}
+    lasts_ms = CHATTER_MS if kind == "chatter" and spec.kind == "button" else LASTS_MS
+    end = Step(t_ms + _lasts(random, lasts_ms), spec.id, library.HEALED)
+    return Item(f"sensor_{kind}", Step(t_ms, spec.id, kind, values), end)
+
+
+SENSORS: Final = {"button": library.CONTACT, "smoke": library.SMOKE}
 
 MISHAPS: Final = (
     ("tamper", "untamper", ""),
