@@ -284,6 +284,11 @@ class Gateway:
         self._begin_work()
         self._timeline.after(int(LOAD_S_MAX * 1000), lambda: self._ready(life, None))
 
+    def _card_is_well(self) -> bool:
+        """Whether what was on the card could be read at this start."""
+        disk = self.disk
+        return not (self.hung or self.slow_ms or disk.failing or disk.read_only or disk.room_bytes is not None)
+
     def _raise_epoch(self) -> tuple[int, bool]:
         below = self._keys.randrange
         path = self.disk.path(f"{DATA}/epoch")
@@ -314,7 +319,7 @@ class Gateway:
         link = NativeLink(self._config.terminals, random)
         life.bridge = _Bridge(self._config.bridges[0], link, lambda: self._answer_soon(life))
         life.agent.bridges = (cast(Any, life.bridge),)
-        self._noted("ready", {"epoch": epoch, "unstored": life.unstored})
+        self._noted("ready", {"epoch": epoch, "unstored": life.unstored, "remembers": self._card_is_well()})
         for message in ([loaded] if loaded else []) + life.early:
             self._put(life, message)
         life.uplink.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.home.actions import action
+from gateway.home.lifecycle import LAPSING, NO_RAISE
 from protocol.words import RAISED, RESTORED, UNVERIFIED, Told
 from sim.terminals import Promise
 from sim.world.timeline import Timeline
@@ -17,8 +18,9 @@ CALM_MS: Final = 60_000  # after the last fault: reconnection, back-off and back
 Key = tuple[str, int, int, str, bool]  # terminal, its boot, its number, kind, whether it ends the alarm
 
 
-class Broken(Exception):
-    """An invariant does not hold; `name` is a short word to tell one from another by."""
+class Broken(BaseException):
+    """An invariant does not hold; `name` is a short word to tell one from another by. Nothing in the product may catch
+    it."""
 
     def __init__(self, name: str, en: str, zh: str):
         super().__init__(en)
@@ -45,6 +47,8 @@ class Watch:
         # and a crash are two faults at once; the design promises nothing then but that no event is lost.
         self.forgotten: set[tuple[str, str]] = set()
         self._unwritten: dict[str, tuple[str, str]] = {}
+        self._standing: set[tuple[str, str]] = set()  # alarms whose raise is on the card
+        self._raises: dict[str, tuple[str, str]] = {}  # of these events, once they are committed
         self._timeline = timeline
         self._at_centre: Counter[Key] = Counter()
         self._last: dict[tuple[str, int], int] = {}
@@ -84,12 +88,17 @@ class Watch:
             self._raised(details)
         elif what == "ready":
             self.epochs.append(details["epoch"])
+            if not details["remembers"]:
+                self._standing.clear()
         elif what == "committed":
             for name in details["ids"]:
                 self.forgotten.discard(self._unwritten.pop(name, ("", "")))
+                if name in self._raises:
+                    self._standing.add(self._raises.pop(name))
         elif what in ("killed", "power_cut"):
             self.forgotten.update(self._unwritten.values())
             self._unwritten.clear()
+            self._raises.clear()
         elif what == "error":
             raise Broken("error", f"error in the agent: {details['trace']}", f"网关程序出错：{details['trace']}")
         elif what == "storage" and "kept aside" in details["detail"] and not self.may_damage:
@@ -104,11 +113,28 @@ class Watch:
         elif kind == "uplink_lost":
             self.uplink_lost = phase == RAISED
         verified = UNVERIFIED not in details["flags"]
+        if verified and kind not in LAPSING:
+            self._remembers(details["id"], (details["terminal"], kind), phase, NO_RAISE in details["flags"])
         if details["phase"] == RAISED and verified and action(details["kind"]).siren and self._siren_ms is None:
             who = details["terminal"]
             raise Broken(
                 "siren", f"{who}: {details['kind']} is raised and the siren is quiet", f"{who}：报警但警号未响"
             )
+
+    def _remembers(self, name: str, alarm: tuple[str, str], phase: str, unknown: bool) -> None:
+        """An alarm whose raise is on the card is known to every later start."""
+        if unknown and alarm in self._standing and not self.may_damage:
+            who, kind = alarm
+            raise Broken(
+                "forgotten",
+                f"{who}: {kind} is {phase} as if it had not been raised, and its raise is on the card",
+                f"{who}：{kind} 的报警已存入卡中，却被当作从未报警",
+            )
+        if phase == RAISED:
+            self._raises[name] = alarm
+        elif phase == RESTORED:
+            self._standing.discard(alarm)
+            self._raises = {one: other for one, other in self._raises.items() if other != alarm}
 
     # --- the centre ---
 

@@ -99,6 +99,22 @@ def test_an_error_in_the_agent_and_a_damaged_outbox_are_told(watch: Watch) -> No
     watch.gateway("storage", damaged)
 
 
+def test_an_alarm_whose_raise_is_on_the_card_may_not_be_forgotten(watch: Watch) -> None:
+    smoke = {"id": "1-1", "kind": "smoke", "phase": "raised", "terminal": "smoke-1", "flags": []}
+    ended = {**smoke, "id": "2-1", "phase": "restored", "flags": ["no_raise"]}
+    watch.gateway("siren", {"state": "on", "kind": "smoke"})
+    for remembers in (False, True):
+        watch.gateway("raised", smoke)
+        watch.gateway("committed", {"ids": ["1-1"]})
+        watch.gateway("killed", {})
+        watch.gateway("ready", {"epoch": 2, "remembers": remembers})
+        if remembers:
+            with pytest.raises(Broken, match="on the card"):
+                watch.gateway("raised", ended)
+        else:
+            watch.gateway("raised", ended)
+
+
 def test_what_a_crash_took_before_it_was_written_is_forgotten_until_it_is_written(watch: Watch) -> None:
     tamper = {"id": "1-1", "kind": "tamper", "phase": "raised", "terminal": "smoke-1", "flags": []}
     watch.gateway("raised", tamper)
