@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sim.line import CLEAN, Faults, Line
+from sim.line import Line
 from sim.steps import Step
 from sim.stimuli import Curve
 from sim.stranger import Stranger
@@ -117,16 +117,12 @@ class Home:
             return all(terminal.online() for terminal in self.terminals.values() if terminal.alive)
 
     def _on_line(self, step: Step) -> None:
-        if step.action == "faults":
-            self.line.set_faults(_faults(step.values), str(step.values["direction"]))
-        elif step.action == "clean":
-            self.line.set_faults(CLEAN)
-        elif step.action == "replay":
-            self.line.up.replay()
-        elif step.action == "unplug":
+        if step.action == "unplug":
             self._unplug()
-        else:
+        elif step.action == "plug":
             self._plug()
+        else:
+            self.line.do(step.action, step.values)
 
     def _plug(self) -> None:
         """A new pty behind the port's name. Its other end stays open here too: a gateway that dies is no hang-up."""
@@ -185,12 +181,3 @@ class Home:
             with contextlib.suppress(BlockingIOError):
                 written = os.write(self._fds[0], data)
         self.counters["bytes_lost"] += len(data) - written
-
-
-def _faults(values: Mapping[str, int | str]) -> Faults:
-    return Faults(
-        loss=int(values["loss_pct"]) / 100,
-        repeat=int(values["repeat_pct"]) / 100,
-        flip=int(values["flip_pct"]) / 100,
-        noise=float(values["noise_per_s"]),
-    )

@@ -10,6 +10,7 @@ from typing import Final
 from protocol.table import Table
 from sim.sensor_faults.fault import Sensor
 from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
+from sim.line import STUCK
 from sim.stimuli import SMOKE_CURVES
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds
@@ -22,7 +23,7 @@ COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "button": ("press", *COMMON_ACTIONS),
     "smoke": COMMON_ACTIONS,
-    "line": ("clean", "replay", "unplug", "plug"),
+    "line": ("clean", "replay", "mimic", "unplug", "plug"),
     "stranger": ("babble", "quiet"),
     "broker": ("down", "up", "restart"),
     "network": ("outage", "half_open", "up", "clean"),
@@ -115,13 +116,26 @@ def _sensor_fault(table: Table, sensor: Sensor) -> tuple[str, Values]:
         return kind, {}
     strength = table.number("strength", STRENGTHS[0], STRENGTHS[-1], STRENGTHS[2])
     return kind, {"strength": strength, "sign": 1 if table.choice("direction", ("up", "down"), "up") == "up" else -1}
+# What a line's faults may be given as: the least and the most.
+_LINE_FAULTS: Final = {
+    **dict.fromkeys(
+        ("loss_pct", "repeat_pct", "flip_pct", "reorder_pct", "truncate_pct", "concatenate_pct", "burst_loss_pct"),
+        (0, 100),
+    ),
+    **dict.fromkeys(("burst_p_permille", "burst_r_permille"), (1, 1000)),
+    "noise_per_s": (0, 1000),
+    "reorder_by": (1, 20),
+    "delay_ms": (0, 10_000),
+}
 
 
 def _line(table: Table) -> tuple[str, Values]:
     values: dict[str, int | str] = {"direction": table.choice("direction", ("up", "down", "both"), "both")}
-    for name in ("loss_pct", "repeat_pct", "flip_pct"):
-        values[name] = table.number(name, 0, 100, 0)
-    values["noise_per_s"] = table.number("noise_per_s", 0, 1000, 0)
+    for name in table.left():
+        if name in _LINE_FAULTS:
+            values[name] = table.number(name, *_LINE_FAULTS[name])
+    if table.peek("stuck") is not None:
+        values["stuck"] = table.choice("stuck", tuple(STUCK))
     return "faults", values
 
 

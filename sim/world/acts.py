@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sim.line import CLEAN, Faults
 from sim.steps import Step
 from sim.stranger import Stranger
 from sim.world.world import World
@@ -45,29 +44,8 @@ def _number(step: Step, name: str, default: int = 0) -> int:
 # --- line ---
 
 
-def _line_faults(world: World, step: Step) -> None:
-    values = {name: value for name, value in step.values.items() if name != "direction"}
-    world.bus.line.set_faults(faults_of(values), str(step.values.get("direction", "both")))
-    world.bus.carry()
-
-
-def faults_of(values: dict[str, int | str]) -> Faults:
-    """The line's faults as a step has them: shares in percent."""
-    return Faults(
-        loss=int(values.get("loss_pct", 0)) / 100,
-        repeat=int(values.get("repeat_pct", 0)) / 100,
-        flip=int(values.get("flip_pct", 0)) / 100,
-        noise=float(values.get("noise_per_s", 0)),
-    )
-
-
-def _clean(world: World, step: Step) -> None:
-    world.bus.line.set_faults(CLEAN)
-    world.bus.carry()
-
-
-def _replay(world: World, step: Step) -> None:
-    world.bus.line.up.replay()
+def _line(world: World, step: Step) -> None:
+    world.bus.line.do(step.action, step.values)
     world.bus.carry()
 
 
@@ -180,9 +158,7 @@ def _clock(world: World, step: Step) -> None:
 
 
 ACTS: Final[dict[tuple[str, str], Act]] = {
-    ("line", "faults"): _line_faults,
-    ("line", "clean"): _clean,
-    ("line", "replay"): _replay,
+    **{("line", action): _line for action in ("faults", "clean", "replay", "mimic")},
     ("line", "unplug"): _plug,
     ("line", "plug"): _plug,
     ("stranger", "babble"): lambda world, step: world.bus.invite(Stranger(world.seed)),
