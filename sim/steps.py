@@ -11,6 +11,7 @@ from protocol.table import Table
 from sim.sensor_faults.fault import Sensor
 from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
 from sim.line import STUCK
+from sim.mishaps import MISHAPS
 from sim.stimuli import SMOKE_CURVES
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds
@@ -18,7 +19,7 @@ STEP_MS_MAX: Final = 3_660 * 86_400_000  # by which a clock may be wrong: ten ye
 
 Values = Mapping[str, int | str]
 
-COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed")
+COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", *MISHAPS)
 # What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "button": ("press", *COMMON_ACTIONS),

@@ -16,6 +16,7 @@ from sim.line import stream
 from sim.sensor_faults.library import HEALED, made
 from sim.sensor_faults.library import NAMES as FAULTS
 from sim.sensors import SAMPLE_MS, ButtonSensor, SmokeSensor
+from sim.mishaps import MISHAPS, BrownOut, Twin, Wild
 from sim.stimuli import SMOKE_CURVES, Curve
 
 BATTERY_FULL_PCT: Final = 100
@@ -34,7 +35,7 @@ class Promise:
     phase: str
     offered_ms: int
     acknowledged_ms: int | None = None
-    gone: str = ""  # why it will never be repeated: "battery" pulled before it was acknowledged, or "crowded" out
+    gone: str = ""  # why it will never be repeated: "battery" pulled first, "crowded" out, "brown_out", "removed"
 
 
 # Told of a promise when it is "offered", "acknowledged" or "crowded" out of a full queue.
@@ -79,11 +80,17 @@ class WatchedEnd(TerminalEnd):
             self._review("", now)
         return mine
 
-    def abandon(self) -> None:
-        """The battery is pulled: what is open will never be repeated."""
+    def abandon(self, why: str) -> None:
+        """What is open will never be repeated."""
         for promise in self._open:
-            promise.gone = "battery"
+            promise.gone = why
         self._open.clear()
+
+    def rage(self, now: int) -> None:
+        """All there is to say is due now, whatever was said a moment ago."""
+        for timer in (self._event, self._heartbeat):
+            if timer.at_ms is not None:
+                timer.start(now)
 
     def _review(self, gone: str, acknowledged_ms: int | None) -> None:
         """What the link holds no longer was acknowledged, or had to make room."""
@@ -119,8 +126,16 @@ class Played:
         self._watched = False
         self._address = address
         self._key = key
+        self._seed = seed
+        self._rest_ms = rest_ms
+        self._chance = stream(seed, f"mishaps/{name}")
         self._random = stream(seed, f"terminal/{name}").randbytes
         self._faults = stream(seed, f"sensor/{name}")
+        self._brown_out: BrownOut | None = None
+        self._wild: Wild | None = None
+        self._cries = False  # the last that it said of its alarm, in its rage
+        self._twin: Twin | None = None
+        self._twins = 0
         self._says = {**_TROUBLES, codes.ALARM_STANDING: kind}
         self._conditions = 0
         self._battery_pct = BATTERY_FULL_PCT
@@ -134,9 +149,15 @@ class Played:
         self._end = WatchedEnd(self.name, self._logic.KIND, self._address, self._key, self._random, now, self._notice)
         self._terminal = Terminal(self._end, self._logic)
 
+    def _reboot(self, now: int, why: str) -> None:
+        self._end.abandon(why)
+        self._past += self._end.promises
+        self._boot(now)
+
     def promises(self) -> list[Promise]:
-        """Every event it was asked to deliver, in order, over all of its boots."""
-        return self._past + self._end.promises
+        """Every event it was asked to deliver, in order, over all of its boots; and those of its twins."""
+        twin = self._twin.played.promises() if self._twin else []
+        return self._past + self._end.promises + twin
 
     def watch(self) -> None:
         """From now on keeps what its sensor sees, in `samples`; of a contact, when it moves."""
@@ -147,8 +168,18 @@ class Played:
         return self.alive and bool(self._end.online())
 
     def pending(self) -> int:
-        """Events that it still holds and can repeat."""
-        return int(self._end.pending()) if self.alive else 0
+        """Events that it still holds and can repeat, or its twin."""
+        twin = self._twin.played.pending() if self._twin else 0
+        return twin + (int(self._end.pending()) if self.alive else 0)
+
+    def removed(self) -> list[Promise]:
+        """It is taken off the line for good; what it promised."""
+        self._end.abandon("removed")
+        return self.promises()
+
+    def mute(self) -> bool:
+        """Whether nothing genuine comes from its address."""
+        return not self.alive and self._twin is None
 
     def standing(self) -> frozenset[str]:
         """The kinds of alarm and trouble that stand at the terminal itself, now."""
@@ -156,7 +187,9 @@ class Played:
         return frozenset(kind for bit, kind in self._says.items() if bits & bit)
 
     def resting(self) -> bool:
-        """Whether every press that it was given is over; a chamber's smoke may go on for ever."""
+        """Whether every press that it was given is over, and every mishap; a chamber's smoke may go on for ever."""
+        if self._brown_out or self._wild or self._twin:
+            return False
         return not isinstance(self.sensor, ButtonSensor) or self.sensor.resting()
 
     def do(
@@ -170,15 +203,15 @@ class Played:
         elif action in ("dead", "alive"):
             self.alive = action == "alive"
         elif action == "battery_changed":
-            self._end.abandon()
-            self._past += self._end.promises
             self._conditions &= ~codes.BATTERY_LOW
             self._battery_pct = BATTERY_FULL_PCT
-            self._boot(now)
+            self._reboot(now, "battery")
         elif action == HEALED:
             self.sensor.heal(now)
         elif action in FAULTS:
             self.sensor.spoil(made(action, strength, self.sensor.SENSOR, sign), self._faults, now)
+        elif action in MISHAPS:
+            self._befall(action, now)
         elif isinstance(self.sensor, ButtonSensor):
             self.sensor.press(presses, every_ms, now)
         else:
@@ -191,24 +224,90 @@ class Played:
 
     def step(self, received: bytes, now: int) -> bytes:
         """One turn of its loop; a dead terminal hears and says nothing."""
-        if not self.alive:
-            return b""
+        if not self._ails:
+            return self._turn(received, now) if self.alive else b""
+        twin = self._twin.step(received, now) if self._twin else b""
+        if self._brown_out is not None and self._brown_out.falls(now):
+            self._reboot(now, "brown_out")
+        if not self._is_on():
+            return twin
+        if self._wild is not None and self._wild.strikes(now):
+            self._rave(now)
+        return twin + self._turn(received, now)
+
+    def _turn(self, received: bytes, now: int) -> bytes:
         sample = self.sensor.sample(now)
         if self._watched and sample is not None:
             self._keep(sample, now)
         return self._terminal.step(received, sample, self._conditions, self._battery_pct, now)
 
+    def deadline(self, now: int) -> int | None:
+        """When the next turn is due without new bytes."""
+        if not self._ails:
+            return self._due(now) if self.alive else None
+        due = [self._due(now)] if self._is_on() else []
+        due += [self._twin.deadline(now)] if self._twin else []
+        due += [mishap.next_ms for mishap in (self._brown_out, self._wild) if mishap is not None]
+        return min(due, default=None)
+
+    def _due(self, now: int) -> int:
+        due, sensor = self._terminal.deadline(), self.sensor.deadline(now)
+        return due if sensor is None else min(due, sensor)
+
+    # --- mishaps ---
+
+    def _is_on(self) -> bool:
+        return self.alive and not (self._brown_out and self._brown_out.off)
+
+    @property
+    def _ails(self) -> bool:
+        return bool(self._brown_out or self._wild or self._twin)
+
+    def _befall(self, mishap: str, now: int) -> None:
+        match mishap:
+            case "brown_out":
+                self._brown_out = BrownOut(self._chance, now)
+            case "steady":
+                self._brown_out = None
+            case "babble":
+                self._wild = Wild(now)
+            case "quiet":
+                self._calm_down(now)
+            case "twin":
+                self._clone(now)
+            case "untwin":
+                self._unclone()
+
+    def _rave(self, now: int) -> None:
+        """One event more of a wild logic; a smoke alarm cries and recants by turns."""
+        over = self._cries and not isinstance(self.sensor, ButtonSensor)
+        self._cries = not over
+        self._end.offer(self._logic.KIND, codes.PHASES.index("restored" if over else "raised"), 0, now)
+        self._end.rage(now)
+
+    def _calm_down(self, now: int) -> None:
+        """The wild logic comes to its senses: what it says last is what is so."""
+        stands = bool(self._logic.conditions() & codes.ALARM_STANDING)
+        if self._wild is not None and not isinstance(self.sensor, ButtonSensor) and stands != self._cries:
+            self._rave(now)
+        self._wild = None
+
+    def _clone(self, now: int) -> None:
+        self._unclone()
+        self._twins += 1
+        seed = stream(self._seed, f"twin/{self.name}/{self._twins}").getrandbits(32)
+        played = Played(self.name, self.kind, self._address, self._key, seed, now, self._notice, self._rest_ms)
+        self._twin = Twin(played, self._chance, now)
+
+    def _unclone(self) -> None:
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            self._past += twin.played.removed()
+
     def _keep(self, sample: int, now: int) -> None:
         if isinstance(self.sensor, ButtonSensor):
             self.samples.append((now, 1 - sample))  # a contact moves at once
         self.samples.append((now, sample))
-
-    def deadline(self, now: int) -> int | None:
-        """When the next turn is due without new bytes."""
-        if not self.alive:
-            return None
-        due, sensor = self._terminal.deadline(), self.sensor.deadline(now)
-        return due if sensor is None else min(due, sensor)
 
 
 # Phases that no sensor here comes to by itself: a test button, or firmware that tells how its alarm goes on.

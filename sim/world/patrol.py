@@ -58,7 +58,7 @@ class Patrol:
         self._timeline.after(EVERY_MS, self._look)
 
     def _is_dead(self, name: str) -> Callable[[], bool]:
-        return lambda: name in self._world.dead()
+        return lambda: name in self._world.mute()
 
     def _look(self) -> None:
         self._timeline.after(EVERY_MS, self._look)

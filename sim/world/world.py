@@ -178,8 +178,9 @@ class World:
     def promises(self) -> list[Promise]:
         return [promise for played in self.played for promise in played.promises()]
 
-    def dead(self) -> frozenset[str]:
-        return frozenset(played.name for played in self.played if not played.alive)
+    def mute(self) -> frozenset[str]:
+        """The terminals from which nothing genuine comes: not even from a twin."""
+        return frozenset(played.name for played in self.played if played.mute())
 
     def signals(self) -> dict[str, Signal]:
         """What the sensors saw, where the run is kept."""
