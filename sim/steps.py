@@ -31,7 +31,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "agent": ("kill", "start", "restart", "pause", "resume"),
     "centre": ("kill", "start", "restart", "back_up", "restore"),
     "disk": ("hold", "slow", "eio", "unreadable", "enospc", "read_only", "rot", "release"),
-    "power": ("cut", "up"),
+    "power": ("cut", "brown_out", "up"),
     "clock": ("1970", "2000", "ntp"),
 }
 KINDS_OF_TERMINAL: Final = ("button", "smoke")
@@ -117,6 +117,8 @@ def _sensor_fault(table: Table, sensor: Sensor) -> tuple[str, Values]:
         return kind, {}
     strength = table.number("strength", STRENGTHS[0], STRENGTHS[-1], STRENGTHS[2])
     return kind, {"strength": strength, "sign": 1 if table.choice("direction", ("up", "down"), "up") == "up" else -1}
+
+
 # What a line's faults may be given as: the least and the most.
 _LINE_FAULTS: Final = {
     **dict.fromkeys(

@@ -133,12 +133,6 @@ def _rot(world: World, step: Step) -> None:
             world.disk.rot(world.disk.path(name), ROT_BYTES)
 
 
-def _power_up(world: World, step: Step) -> None:
-    unset = str(step.values.get("unset", ""))
-    world.gateway.power_up(unset)
-    world.gateway.clock.ntp = not unset
-
-
 def _clock(world: World, step: Step) -> None:
     clock = world.gateway.clock
     match step.action:
@@ -184,7 +178,8 @@ ACTS: Final[dict[tuple[str, str], Act]] = {
     ("centre", "restore"): lambda world, step: world.restore_centre(),
     **{("disk", action): _disk for action in ("hold", "slow", "eio", "unreadable", "enospc", "read_only", "release")},
     ("disk", "rot"): _rot,
-    ("power", "cut"): lambda world, step: world.gateway.cut_power(),
-    ("power", "up"): _power_up,
+    ("power", "cut"): lambda world, step: world.supply.cut(),
+    ("power", "up"): lambda world, step: world.supply.up(str(step.values.get("unset", ""))),
+    ("power", "brown_out"): lambda world, step: world.supply.brown_out(),
     **{("clock", action): _clock for action in ("step", "1970", "2000", "drift", "ntp")},
 }

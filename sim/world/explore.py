@@ -119,7 +119,7 @@ class Explored:
 
 def fault_kinds() -> tuple[str, ...]:
     """All that a plan can draw."""
-    mishaps = {fault for _, _, fault in planning.MISHAPS if fault}
+    mishaps = {fault for _, _, fault, _ in planning.MISHAPS if fault}
     sensors = {f"sensor_{kind}" for sensor in planning.SENSORS.values() for kind in library.kinds_of(sensor)}
     return (*KINDS, *sorted(mishaps), *sorted(sensors))
 

@@ -78,6 +78,15 @@ def _pct(name: str, most: int) -> Draw:
     return lambda random: {name: random.randint(1, most)}
 
 
+def _bursts(random: Random) -> Values:
+    """A line that is bad for 2 to 20 frames in a row, some part of the time: ranges of our own."""
+    return {
+        "burst_p_permille": random.randint(1, 50),
+        "burst_r_permille": random.randint(50, 500),
+        "burst_loss_pct": random.randint(50, 100),
+    }
+
+
 def _clock_step(random: Random) -> Values:
     return {"ms": random.choice((-1, 1)) * random.choice((1_000, 60_000, 3_600_000, 86_400_000, 30 * 86_400_000))}
 
@@ -90,6 +99,19 @@ KINDS: Final[dict[str, Kind]] = {
     "line_noise": Kind(
         "line", "faults", ("line", "clean"), 1.0, lambda r: {"noise_per_s": r.randint(1, 20)}, (1_000, 60_000)
     ),
+    "line_bursts": Kind("line", "faults", ("line", "clean"), 1.0, _bursts),
+    "line_reorder": Kind(
+        "line",
+        "faults",
+        ("line", "clean"),
+        0.5,
+        lambda r: {"reorder_pct": r.randint(1, 60), "reorder_by": r.randint(1, 8)},
+    ),
+    "line_delay": Kind("line", "faults", ("line", "clean"), 1.0, lambda r: {"delay_ms": r.randint(20, 3_000)}),
+    "line_truncate": Kind("line", "faults", ("line", "clean"), 0.5, _pct("truncate_pct", 40)),
+    "line_concatenate": Kind("line", "faults", ("line", "clean"), 0.5, _pct("concatenate_pct", 40)),
+    "line_stuck": Kind("line", "faults", ("line", "clean"), 0.5, lambda r: {"stuck": r.choice(("zeros", "ones"))}),
+    "line_mimic": Kind("line", "mimic", ("line", "clean"), 1.0, lasts_ms=(1_000, 600_000)),
     "line_replay": Kind("line", "replay", None),
     "line_unplugged": Kind("line", "unplug", ("line", "plug")),
     "stranger": Kind("stranger", "babble", ("stranger", "quiet"), 0.5, lasts_ms=(1_000, 60_000)),
@@ -108,6 +130,7 @@ KINDS: Final[dict[str, Kind]] = {
     "agent_killed": Kind("agent", "kill", ("agent", "start"), 3.0, lasts_ms=(500, 300_000)),
     "agent_paused": Kind("agent", "pause", ("agent", "resume"), 1.0, lasts_ms=(500, 300_000)),
     "power_cut": Kind("power", "cut", ("power", "up"), 3.0, lambda r: {"unset": r.choice(("", "", "1970", "2000"))}),
+    "power_brown_out": Kind("power", "brown_out", ("power", "up"), 0.5, lasts_ms=(1_000, 300_000)),
     "disk_hung": Kind("disk", "hold", ("disk", "release"), 1.5, lasts_ms=(500, 600_000)),
     "disk_slow": Kind("disk", "slow", ("disk", "release")),
     "disk_eio": Kind("disk", "eio", ("disk", "release"), 1.5),
@@ -158,8 +181,8 @@ def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
     for t_ms in _moments(random, SENSOR_FAULTS_A_DAY, days):
         items.append(_sensor_fault(random, spec, t_ms))
     for t_ms in _moments(random, MISHAPS_A_DAY, days):
-        begin, end, fault = random.choice(MISHAPS)
-        ends_ms = t_ms + _lasts(random, LASTS_MS)
+        begin, end, fault, lasts_ms = random.choice(MISHAPS)
+        ends_ms = t_ms + _lasts(random, lasts_ms)
         items.append(Item(fault, Step(t_ms, spec.id, begin), Step(ends_ms, spec.id, end) if end else None))
     return items
 
@@ -189,13 +212,17 @@ def _sensor_fault(random: Random, spec: TerminalSpec, t_ms: int) -> Item:
 
 SENSORS: Final = {"button": library.CONTACT, "smoke": library.SMOKE}
 
+# What begins one, what ends it, its kind of fault, and how long it lasts.
 MISHAPS: Final = (
-    ("tamper", "untamper", ""),
-    ("test", None, ""),
-    ("updated", "restored", ""),
-    ("battery_low", "battery_changed", "battery_changed"),
-    ("battery_changed", None, "battery_changed"),
-    ("dead", "alive", "terminal_dead"),
+    ("tamper", "untamper", "", LASTS_MS),
+    ("test", None, "", LASTS_MS),
+    ("updated", "restored", "", LASTS_MS),
+    ("battery_low", "battery_changed", "battery_changed", LASTS_MS),
+    ("battery_changed", None, "battery_changed", LASTS_MS),
+    ("dead", "alive", "terminal_dead", LASTS_MS),
+    ("brown_out", "steady", "terminal_brown_out", LASTS_MS),
+    ("babble", "quiet", "terminal_babble", (1_000, 15_000)),  # fifty events a second, each of them to be delivered
+    ("twin", "untwin", "terminal_twin", LASTS_MS),
 )
 
 

@@ -34,6 +34,7 @@ from sim.world.network import Broker, Client
 from sim.world.network import Path as Way
 from sim.world.patrol import Patrol
 from sim.world.pieces import Bus
+from sim.world.supply import Supply
 from sim.world.timeline import Timeline
 from sim.world.trace import Trace
 from sim.world.watch import Broken, Watch, key_of
@@ -99,6 +100,7 @@ class World:
             self._gateway_noted,
         )
         self.gateway.clock.ntp = True
+        self.supply = Supply(self.timeline, self.gateway, self.random("supply"))
         self.played = [
             Played(one.id, one.kind, one.address, one.key, seed, 0, notice=self._noticed, rest_ms=rest_ms)
             for one in made
@@ -167,7 +169,7 @@ class World:
         return Outcome(
             rows=read_rows(self.centre.database),
             promises=[one for one in self.promises() if key_of(one) not in excused or self.watch.at_centre(one)],
-            dead=frozenset(played.name for played in self.played if not played.alive),
+            dead=self.dead(),
             marks=marks,
             begun=(BEGUN_WALL_MS + self.begun_ms, self.begun_ms),
             said=self.said,
@@ -177,6 +179,10 @@ class World:
 
     def promises(self) -> list[Promise]:
         return [promise for played in self.played for promise in played.promises()]
+
+    def dead(self) -> frozenset[str]:
+        """The terminals that cannot repeat anything."""
+        return frozenset(played.name for played in self.played if not played.alive)
 
     def mute(self) -> frozenset[str]:
         """The terminals from which nothing genuine comes: not even from a twin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 from protocol.wire import codes
@@ -186,3 +187,109 @@ def test_a_fault_of_the_chamber_is_of_its_seed_and_ends_when_it_is_healed() -> N
     assert seen(1) == seen(1) != seen(2)
     assert len({value for _, value in seen(1)}) > 5
     assert [value for _, value in seen(1)][-3:] == [0, 0, 0]
+
+
+def test_a_terminal_whose_supply_sags_starts_again_and_again_and_is_well_afterwards() -> None:
+    wire = Wire("button")
+    wire.terminal.do("brown_out", wire.now)
+    wire.terminal.do("press", wire.now, presses=200, every_ms=500)
+    wire.acknowledges = False
+    wire.run(60_000)
+    wire.acknowledges = True
+    wire.run(60_000)
+    wire.terminal.do("steady", wire.now)
+    wire.run(10_000)
+    boots = {promise.boot for promise in wire.promises()}
+    assert len(boots) > 5
+    assert {promise.gone for promise in wire.promises() if promise.acknowledged_ms is None} == {"brown_out", "crowded"}
+    delivered = [(event.boot, event.number) for event in wire.events()]
+    assert len(set(delivered)) == len(delivered)
+    assert wire.terminal.online()
+    assert wire.terminal.resting()
+
+
+def test_while_its_supply_is_down_it_hears_and_says_nothing() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do("brown_out", wire.now)
+    silent = 0
+    for _ in range(60_000):
+        if not wire.terminal.step(b"", wire.now) and not wire.terminal.online():
+            silent += 1
+        wire.now += 1
+    assert silent > 500
+
+
+def test_a_wild_terminal_floods_the_line_with_its_own_key_and_nothing_of_it_is_lost_but_what_its_queue_drops() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do("babble", wire.now)
+    wire.run(5000)
+    wire.terminal.do("quiet", wire.now)
+    wire.run(5000)
+    assert len(wire.events()) > 100
+    assert sum(isinstance(message, Heartbeat) for message in wire.said) > 100
+    delivered = {event.number for event in wire.events()}
+    assert all(promise.number in delivered or promise.gone == "crowded" for promise in wire.promises())
+    assert (wire.terminal.pending(), wire.terminal.online(), wire.terminal.resting()) == (0, True, True)
+
+
+def test_a_wild_smoke_alarm_ends_by_saying_what_is_so() -> None:
+    for curve, last in (("clear", "restored"), ("flaming", "raised")):
+        wire = Wire("smoke")
+        wire.terminal.do(curve, wire.now)
+        wire.run(10_000)
+        wire.terminal.do("babble", wire.now)
+        wire.run(1990)
+        wire.terminal.do("quiet", wire.now)
+        wire.run(5000)
+        assert codes.PHASES[wire.events()[-1].phase] == last
+        assert len(wire.events()) > 20
+
+
+def test_a_twin_has_the_same_address_and_a_boot_and_presses_of_its_own() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do("twin", wire.now)
+    wire.terminal.do("press", wire.now, presses=50, every_ms=12_000)
+    wire.run(600_000)
+    assert not wire.terminal.resting()
+    wire.terminal.do("untwin", wire.now)
+    wire.run(30_000)
+    by_boot = Counter(promise.boot for promise in wire.promises())
+    assert sorted(by_boot.values())[-1] == 50
+    assert 3 <= sorted(by_boot.values())[0] <= 25
+    delivered = Counter((event.boot, event.number) for event in wire.events())
+    assert set(delivered.values()) == {1}
+    kept = {(promise.boot, promise.number) for promise in wire.promises() if promise.acknowledged_ms is not None}
+    assert kept <= set(delivered)
+    assert {promise.gone for promise in wire.promises() if promise.acknowledged_ms is None} <= {"removed"}
+    assert wire.terminal.online()
+
+
+def test_the_twin_of_a_dead_terminal_lives_and_the_address_is_not_mute() -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    assert not wire.terminal.mute()
+    wire.terminal.do("twin", wire.now)
+    wire.terminal.do("dead", wire.now)
+    wire.said.clear()
+    wire.run(100_000)
+    assert any(isinstance(message, Heartbeat) for message in wire.said)
+    assert not wire.terminal.mute()
+    wire.terminal.do("untwin", wire.now)
+    assert wire.terminal.mute()
+    assert wire.terminal.deadline(wire.now) is None
+
+
+def test_a_recording_that_is_played_back_makes_a_dead_terminal_no_sign_of_life() -> None:
+    wire = Wire("button")
+    wire.terminal.do("press", wire.now, presses=3)
+    wire.run(200_000)
+    wire.terminal.do("dead", wire.now)
+    wire.run(1000)
+    wire.said.clear()
+    wire.line.do("mimic", {})
+    wire.run(60_000)
+    assert wire.said == []
+    assert wire.line.up.counters["mimicked"] > 1000
