@@ -149,6 +149,7 @@ def _network(table: Table) -> tuple[str, Values]:
     return "faults", {
         "latency_ms": table.number("latency_ms", 1, 60_000, 10),
         "lose_receipts_pct": table.number("lose_receipts_pct", 0, 100, 0),
+        "lose_events_pct": table.number("lose_events_pct", 0, 100, 0),
         "repeat_pct": table.number("repeat_pct", 0, 100, 0),
     }
 

@@ -245,9 +245,11 @@ class Played:
         """When the next turn is due without new bytes."""
         if not self._ails:
             return self._due(now) if self.alive else None
-        due = [self._due(now)] if self._is_on() else []
+        due = []
+        if self._is_on():
+            due = [self._due(now)] if self._wild is None else [self._due(now), self._wild.next_ms]
         due += [self._twin.deadline(now)] if self._twin else []
-        due += [mishap.next_ms for mishap in (self._brown_out, self._wild) if mishap is not None]
+        due += [self._brown_out.next_ms] if self._brown_out else []
         return min(due, default=None)
 
     def _due(self, now: int) -> int:

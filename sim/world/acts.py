@@ -83,8 +83,9 @@ def _network_faults(world: World, step: Step) -> None:
     latency_ms = _number(step, "latency_ms", 10)
     for path in (world.gateway_path, world.centre_path):
         path.latency_ms = (max(1, latency_ms // 2), latency_ms * 2)
-        path.loss = _number(step, "lose_receipts_pct") / 100
         path.repeat = _number(step, "repeat_pct") / 100
+    world.gateway_path.loss = _number(step, "lose_receipts_pct") / 100
+    world.centre_path.loss = _number(step, "lose_events_pct") / 100
 
 
 def _network_clean(world: World, step: Step) -> None:

@@ -27,7 +27,7 @@ class Path:
 
     latency_ms: tuple[int, int] = (2, 20)  # each way, drawn anew for each message
     blocked: bool = False  # nothing passes, and no new connection either: a cable pulled, a provider that is down
-    loss: float = 0.0  # of what the broker sends down, the share that never comes (a session it threw away)
+    loss: float = 0.0  # of what the broker sends down, receipts or events, the share that never comes
     repeat: float = 0.0  # of what is sent up, the share that arrives twice
 
 

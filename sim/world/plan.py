@@ -127,6 +127,7 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "network_repeats": Kind("network", "faults", ("network", "clean"), 1.0, _pct("repeat_pct", 50)),
     "receipts_lost": Kind("network", "faults", ("network", "clean"), 1.0, _pct("lose_receipts_pct", 80)),
+    "events_lost": Kind("network", "faults", ("network", "clean"), 1.0, _pct("lose_events_pct", 80)),
     "agent_killed": Kind("agent", "kill", ("agent", "start"), 3.0, lasts_ms=(500, 300_000)),
     "agent_paused": Kind("agent", "pause", ("agent", "resume"), 1.0, lasts_ms=(500, 300_000)),
     "power_cut": Kind("power", "cut", ("power", "up"), 3.0, lambda r: {"unset": r.choice(("", "", "1970", "2000"))}),

@@ -143,7 +143,7 @@ def test_a_wrong_case_is_told_with_file_key_value_and_what_is_allowed(old: str, 
         (
             "network = { latency_ms = 500, lose_receipts_pct = 30 }",
             "faults",
-            {"latency_ms": 500, "lose_receipts_pct": 30, "repeat_pct": 0},
+            {"latency_ms": 500, "lose_receipts_pct": 30, "lose_events_pct": 0, "repeat_pct": 0},
         ),
         ('clock = "ntp"', "ntp", {}),
         ('clock = { step = "-1d" }', "step", {"ms": -86_400_000}),

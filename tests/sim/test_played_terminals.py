@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+import pytest
+
 from protocol.wire import codes
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.wire.messages import Event, Heartbeat
@@ -293,3 +295,18 @@ def test_a_recording_that_is_played_back_makes_a_dead_terminal_no_sign_of_life()
     wire.run(60_000)
     assert wire.said == []
     assert wire.line.up.counters["mimicked"] > 1000
+
+
+@pytest.mark.parametrize("mishap", ["brown_out", "babble", "twin"])
+def test_a_dead_terminal_with_a_mishap_asks_for_no_turn_in_the_past(mishap: str) -> None:
+    wire = Wire("button")
+    wire.run(1000)
+    wire.terminal.do(mishap, wire.now)
+    wire.terminal.do("dead", wire.now)
+    for _ in range(2000):
+        wire.terminal.step(b"", wire.now)
+        due = wire.terminal.deadline(wire.now)
+        if due is None:
+            break
+        assert due > wire.now
+        wire.now = due
