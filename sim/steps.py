@@ -120,7 +120,7 @@ def _sensor_fault(table: Table, sensor: Sensor) -> tuple[str, Values]:
 
 
 # What a line's faults may be given as: the least and the most.
-_LINE_FAULTS: Final = {
+LINE_FAULTS: Final = {
     **dict.fromkeys(
         ("loss_pct", "repeat_pct", "flip_pct", "reorder_pct", "truncate_pct", "concatenate_pct", "burst_loss_pct"),
         (0, 100),
@@ -135,8 +135,8 @@ _LINE_FAULTS: Final = {
 def _line(table: Table) -> tuple[str, Values]:
     values: dict[str, int | str] = {"direction": table.choice("direction", ("up", "down", "both"), "both")}
     for name in table.left():
-        if name in _LINE_FAULTS:
-            values[name] = table.number(name, *_LINE_FAULTS[name])
+        if name in LINE_FAULTS:
+            values[name] = table.number(name, *LINE_FAULTS[name])
     if table.peek("stuck") is not None:
         values["stuck"] = table.choice("stuck", tuple(STUCK))
     return "faults", values

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.words import Told
 from sim.case import COUNTERS, Limit, load, parse
-from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration_ms
+from sim.steps import ACTIONS, KINDS_OF_TERMINAL, LINE_FAULTS, Step, duration_ms
 from sim.stimuli import SMOKE_CURVES
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.toml"))
@@ -90,6 +90,9 @@ def test_what_is_no_duration(text: str) -> None:
         ('broker = "down"', 'smoke = "dead"', "at[1].smoke "),
         ('broker = "down"', "forge = 0", "at[1].forge is 0"),
         ('broker = "down"', "line = { loss_pct = 101 }", "at[1].line.loss_pct is 101"),
+        ('broker = "down"', "line = { burst_p_permille = 0 }", "at[1].line.burst_p_permille is 0"),
+        ('broker = "down"', 'line = { stuck = "half" }', "at[1].line.stuck is 'half'"),
+        ('broker = "down"', 'smoke-1 = "triplet"', "at[1].smoke-1 is 'triplet'"),
         ('broker = "down"', "line = { los = 1 }", "unknown key at[1].line.los"),
         ('broker = "down"', 'network = "gone"', "at[1].network is 'gone'; allowed: one of outage, half_open"),
         ('broker = "down"', 'network = { outage = "home" }', "at[1].network.outage is 'home'"),
@@ -204,5 +207,7 @@ def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_c
     page = (Path(__file__).parents[2] / "docs" / name).read_text("utf-8")
     example = page.partition("```toml")[2].partition("```")[0]
     assert parse(example.encode(), name).terminals[0].id == "button-1"
-    for word in [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]:
+    words = [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]
+    assert [name for name in LINE_FAULTS if f"{name} = " not in page] == []
+    for word in words:
         assert f"`{word}`" in page or f'"{word}"' in page or word in KINDS_OF_TERMINAL, word
