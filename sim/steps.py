@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.table import Table
-from sim.sensor_faults.fault import Sensor
-from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
 from sim.line import STUCK
 from sim.mishaps import MISHAPS
+from sim.sensor_faults.fault import Sensor
+from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
 from sim.stimuli import SMOKE_CURVES
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds

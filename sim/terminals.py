@@ -13,10 +13,10 @@ from devices.terminal import Terminal
 from protocol.wire import codes
 from protocol.wire.terminal_end import TerminalEnd
 from sim.line import stream
+from sim.mishaps import MISHAPS, BrownOut, Twin, Wild
 from sim.sensor_faults.library import HEALED, made
 from sim.sensor_faults.library import NAMES as FAULTS
 from sim.sensors import SAMPLE_MS, ButtonSensor, SmokeSensor
-from sim.mishaps import MISHAPS, BrownOut, Twin, Wild
 from sim.stimuli import SMOKE_CURVES, Curve
 
 BATTERY_FULL_PCT: Final = 100
