@@ -19,13 +19,14 @@ PRESSES_A_DAY: Final = 12.0  # of each button: many for a person, few for a test
 FIRES_A_DAY: Final = 8.0
 MISHAPS_A_DAY: Final = 5.0  # of each terminal: its cover, its battery, its end
 SENSOR_FAULTS_A_DAY: Final = 3.0  # of each terminal
-CHATTER_MS: Final = (500, 20_000)  # a contact that chatters moves a hundred times a second
+CHATTER_MS: Final = (500, 5_000)  # a contact that chatters moves a hundred times a second
 # One press in so many is followed by a crash so soon that its event is on its way: through the line, to the card, to
 # the centre or back; before half of these the card hangs, so that only the centre may have it.
 AIMED_ONE_IN: Final = 3
 AIMED_MS: Final = (30, 250)
 AIMED_HOLD_MS: Final = (1_000, 20_000)
-FAULTS_A_DAY: Final = (20.0, 200.0)  # of everything else, drawn for each seed
+FAULTS_A_DAY: Final = (20.0, 120.0)  # of everything else, drawn for each seed
+DISK_MS: Final = (1_000, 600_000)  # of a disk: it is tried again every 2 s, however long that goes on
 LASTS_MS: Final = (1_000, 3_600_000)  # of a fault, drawn evenly by its logarithm
 HEARTBEATS_S: Final = (30, 60, 75, 75)  # of the gateway, below the 90 s after which the centre misses it
 
@@ -111,7 +112,7 @@ KINDS: Final[dict[str, Kind]] = {
     "line_truncate": Kind("line", "faults", ("line", "clean"), 0.5, _pct("truncate_pct", 40)),
     "line_concatenate": Kind("line", "faults", ("line", "clean"), 0.5, _pct("concatenate_pct", 40)),
     "line_stuck": Kind("line", "faults", ("line", "clean"), 0.5, lambda r: {"stuck": r.choice(("zeros", "ones"))}),
-    "line_mimic": Kind("line", "mimic", ("line", "clean"), 1.0, lasts_ms=(1_000, 600_000)),
+    "line_mimic": Kind("line", "mimic", ("line", "clean"), 1.0, lasts_ms=(1_000, 120_000)),
     "line_replay": Kind("line", "replay", None),
     "line_unplugged": Kind("line", "unplug", ("line", "plug")),
     "stranger": Kind("stranger", "babble", ("stranger", "quiet"), 0.5, lasts_ms=(1_000, 60_000)),
@@ -133,11 +134,11 @@ KINDS: Final[dict[str, Kind]] = {
     "power_cut": Kind("power", "cut", ("power", "up"), 3.0, lambda r: {"unset": r.choice(("", "", "1970", "2000"))}),
     "power_brown_out": Kind("power", "brown_out", ("power", "up"), 0.5, lasts_ms=(1_000, 300_000)),
     "disk_hung": Kind("disk", "hold", ("disk", "release"), 1.5, lasts_ms=(500, 600_000)),
-    "disk_slow": Kind("disk", "slow", ("disk", "release")),
-    "disk_eio": Kind("disk", "eio", ("disk", "release"), 1.5),
-    "disk_unreadable": Kind("disk", "unreadable", ("disk", "release")),
-    "disk_full": Kind("disk", "enospc", ("disk", "release"), 1.5),
-    "disk_read_only": Kind("disk", "read_only", ("disk", "release")),
+    "disk_slow": Kind("disk", "slow", ("disk", "release"), lasts_ms=DISK_MS),
+    "disk_eio": Kind("disk", "eio", ("disk", "release"), 1.5, lasts_ms=DISK_MS),
+    "disk_unreadable": Kind("disk", "unreadable", ("disk", "release"), lasts_ms=DISK_MS),
+    "disk_full": Kind("disk", "enospc", ("disk", "release"), 1.5, lasts_ms=DISK_MS),
+    "disk_read_only": Kind("disk", "read_only", ("disk", "release"), lasts_ms=DISK_MS),
     "clock_step": Kind("clock", "step", ("clock", "ntp"), 1.0, _clock_step),
     "clock_1970": Kind("clock", "1970", ("clock", "ntp"), 0.5),
     "clock_drift": Kind("clock", "drift", ("clock", "ntp"), 0.5, lambda r: {"ppm": r.randint(-500, 500)}),
@@ -222,7 +223,7 @@ MISHAPS: Final = (
     ("battery_changed", None, "battery_changed", LASTS_MS),
     ("dead", "alive", "terminal_dead", LASTS_MS),
     ("brown_out", "steady", "terminal_brown_out", LASTS_MS),
-    ("babble", "quiet", "terminal_babble", (1_000, 15_000)),  # fifty events a second, each of them to be delivered
+    ("babble", "quiet", "terminal_babble", (1_000, 5_000)),  # fifty events a second, each of them to be delivered
     ("twin", "untwin", "terminal_twin", LASTS_MS),
 )
 
