@@ -303,6 +303,23 @@ def test_a_disk_that_cannot_be_read_at_the_start_leaves_memory_and_heals(bench: 
     assert [one.id.sequence for message in came if isinstance(message, Loaded) for one in message.rows] == [1, 2]
 
 
+def test_a_disk_that_cannot_be_read_while_it_runs_leaves_memory_and_heals(bench: Bench) -> None:
+    bench.outbox.commit([event(n) for n in range(3000)], {"a": b"x"})  # more than SQLite has in memory
+    bench.work()
+    bench.disk.failing = frozenset({"read"})
+    bench.outbox.load(100)
+    told, loaded = bench.work()
+    assert isinstance(told, Stored)
+    assert (told.ok, bench.outbox.counters["outbox_failures"]) == (False, 1)
+    assert loaded == Loaded((), {}, {})
+    assert bench.outbox.deadline() == 1_000 + RETRY_MS
+    bench.disk.failing = frozenset()
+    well, loaded = bench.wait(1_000 + RETRY_MS)
+    assert well == Stored(True)
+    assert isinstance(loaded, Loaded)
+    assert (len(loaded.rows), loaded.state) == (100, {"a": b"x"})
+
+
 def test_a_disk_that_is_read_only_at_the_start_leaves_memory_and_heals(bench: Bench) -> None:
     bench.outbox.commit([event(1)], {})
     bench.work()
