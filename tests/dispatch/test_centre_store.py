@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -74,6 +75,58 @@ def test_what_was_committed_is_there_after_opening_again(path: Path, store: Stor
     assert ids(again) == [1]
     assert again.counters() == {"events_committed": 1}
     again.close()
+
+
+def test_an_event_is_kept_to_its_last_field(store: Store) -> None:
+    found = replace(event(1, Source(9, 2), ("late",)), position=(399_000_000, 1_163_000_000), evidence={"x": -5})
+    with store.transaction():
+        store.insert(Sent(found, 3, 70_000), EventId(1, 1), True, 1_790_000_070_000, None, b"signed")
+        store.insert(Sent(event(2), 1, None), EventId(1, 1), False, 1_790_000_000_001, None, b"too")
+    first, second = (dict(row) for row in store.rows("SELECT * FROM events ORDER BY sequence"))
+    same = {
+        "gateway": "gw-1",
+        "epoch": 1,
+        "alarm_epoch": 1,
+        "alarm_sequence": 1,
+        "kind": "smoke",
+        "phase": "raised",
+        "severity": "life",
+        "link": "held",
+        "terminal": "smoke-1",
+        "room": "kitchen",
+        "raised_ms": 1_790_000_000_000,
+        "raised_mono_ms": 60_000,
+        "boot": 1,
+        "clock": "synchronised",
+        "unverified": 0,
+        "incident": None,
+    }
+    assert first == same | {
+        "sequence": 1,
+        "source_boot": 9,
+        "source_number": 2,
+        "position": "[399000000, 1163000000]",
+        "evidence": '{"x": -5}',
+        "flags": '["late"]',
+        "attempt": 3,
+        "age_ms": 70_000,
+        "late": 1,
+        "committed_ms": 1_790_000_070_000,
+        "envelope": b"signed",
+    }
+    assert second == same | {
+        "sequence": 2,
+        "source_boot": None,
+        "source_number": None,
+        "position": None,
+        "evidence": "{}",
+        "flags": "[]",
+        "attempt": 1,
+        "age_ms": None,
+        "late": 0,
+        "committed_ms": 1_790_000_000_001,
+        "envelope": b"too",
+    }
 
 
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(store: Store) -> None:

@@ -196,6 +196,20 @@ def test_state_alone_waits_for_the_next_commit(bench: Bench, open_bench: Callabl
     assert again(bench, open_bench).loaded().state == {"a": b"kept"}
 
 
+def test_the_thread_sleeps_until_what_is_due(tmp_path: Path) -> None:
+    asked_ms: list[int] = []
+
+    def sleep_s(ms: int) -> float:
+        asked_ms.append(ms)
+        return 0.01
+
+    outbox = Outbox(tmp_path / "outbox.db", "gw-1", lambda message: None, lambda: Now(1_800_000_000_000, 1_000))
+    outbox.start(sleep_s)
+    outbox.keep({"a": b"kept"})
+    wait_until(lambda: KEEP_MS_MAX in asked_ms)
+    assert outbox.stop(10.0)
+
+
 def test_state_alone_is_written_within_its_time(bench: Bench) -> None:
     bench.loaded()
     bench.outbox.keep({"a": b"kept"})
@@ -379,8 +393,7 @@ def test_while_the_disk_hangs_nothing_blocks_and_the_wait_is_told(tmp_path: Path
 
 def test_a_disk_that_hangs_does_not_hold_up_stopping_for_ever(tmp_path: Path, control: shim.Control) -> None:
     process = played(
-        "bench.wait(Stored); say('ready'); hear(); bench.outbox.commit([event(1)], {})\n"
-        "say(bench.outbox.stop(0.3)); os._exit(0)\n",
+        "bench.wait(Stored); say('ready'); hear(); bench.outbox.commit([event(1)], {})\nsay(bench.outbox.stop(0.3))\n",
         tmp_path / "data" / "outbox.db",
         control,
     )
@@ -388,7 +401,7 @@ def test_a_disk_that_hangs_does_not_hold_up_stopping_for_ever(tmp_path: Path, co
     control.hold()
     tell(process)
     assert line_of(process) == "False"
-    process.communicate()
+    process.communicate(timeout=30)  # nor the end of the process
 
 
 FAILS = """

@@ -161,6 +161,26 @@ def test_closing_writes_what_waits_and_nothing_is_due_after_it(bench: Bench) -> 
     assert any(isinstance(one, Loaded) and one.state == {"a": b"kept"} for one in after.work())
 
 
+def test_to_stop_is_no_success_before_all_is_written(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    work = bench.outbox.begin()
+    assert not bench.outbox.stop(0)
+    bench.outbox.perform(work)
+    assert not bench.outbox.stop(0)
+    bench.work()
+    assert bench.outbox.stop(0)
+
+
+def test_to_stop_on_a_disk_that_fails_is_no_success(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.disk.failing = frozenset({"sync"})
+    bench.outbox.close()
+    bench.work()
+    assert not bench.outbox.due()
+    assert not bench.outbox.stop(0)
+    bench.disk.failing = frozenset()
+
+
 def test_the_same_steps_write_the_same_bytes() -> None:
     def left() -> dict[str, bytes]:
         one = Bench()

@@ -70,6 +70,8 @@ def test_it_is_empty_until_something_has_to_be_written() -> None:
     assert not work
     work.settle([Interval(1, 1, 1)])
     assert work
+    assert Unwritten(events={EventId(7, 1): event(1)})
+    assert Unwritten(state={"a": None})
 
 
 def test_what_was_asked_for_first_says_how_long_it_has_waited_and_when_it_is_due() -> None:
