@@ -13,7 +13,7 @@ from protocol.words import Told
 
 from .command import GOOD, INTERRUPTED, NOT_SO, clean_up_when_told_to_end, exit_code, number
 from .locale import language, say
-from .mutation import AREAS, KILLED, OUTCOMES, SAME, STOPPED, SURVIVED, UNTESTED, Choice, Result, run
+from .mutation import AREAS, KILLED, OUTCOMES, STOPPED, SURVIVED, UNTESTED, Choice, Result, run
 from .progress import progress
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -134,13 +134,13 @@ def as_json(results: dict[str, Result]) -> dict[str, Any]:
             "target_pct": result.area.target_pct,
             "good": result.good,
             "made": result.made,
-            "run": result.counted,
+            "run": len(result.outcomes),
             "killed": result.killed,
             "seconds": round(result.seconds, 1),
             "files": {file: dict(counts) for file, counts in _by_file(result).items()},
             "survivors": [
-                {"name": one.name, "file": one.file, "outcome": result.outcomes[one], "diff": diff}
-                for one, diff in result.diffs.items()
+                {"name": one.name, "file": one.file, "outcome": result.outcomes[one], "diff": one.diff}
+                for one in result.unnoticed
             ],
         }
         for name, result in results.items()
@@ -151,14 +151,14 @@ def as_text(results: dict[str, Result]) -> str:
     """The same for a person, in their language; the survivors first, the sum last."""
     lines = []
     for result in results.values():
-        for one, diff in result.diffs.items():
-            lines += [f"# {one.name}: {_word(result.outcomes[one])}", diff, ""]
+        for one in result.unnoticed:
+            lines += [f"# {one.name}: {_word(result.outcomes[one])}", one.diff, ""]
     for name, result in results.items():
         lines.append(
             say(
-                f"{name}: {result.killed} of {result.counted} killed, {result.score_pct:.1f} % "
+                f"{name}: {result.killed} of {len(result.outcomes)} killed, {result.score_pct:.1f} % "
                 f"(at least {result.area.target_pct} %), in {result.seconds:.0f} s; {result.made} can be made",
-                f"{name}：{result.counted} 个中杀死 {result.killed} 个，{result.score_pct:.1f}%"
+                f"{name}：{len(result.outcomes)} 个中杀死 {result.killed} 个，{result.score_pct:.1f}%"
                 f"（要求至少 {result.area.target_pct}%），用时 {result.seconds:.0f} 秒；共可生成 {result.made} 个",
             )
         )
@@ -180,7 +180,6 @@ def _word(outcome: str) -> str:
         STOPPED: say("stopped", "中止"),
         SURVIVED: say("survived", "存活"),
         UNTESTED: say("untested", "无测试"),
-        SAME: say("the same", "等价"),
     }[outcome]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fnmatch
 import json
 import os
@@ -36,8 +37,7 @@ KILLED: Final = "killed"
 STOPPED: Final = "stopped"  # it ran on and on, or crashed the interpreter: no test could have passed
 SURVIVED: Final = "survived"
 UNTESTED: Final = "untested"  # no test comes by it
-SAME: Final = "same"  # SQL in other letters, which means the same to SQLite: no test can tell, so it does not count
-OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED, SAME)
+OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED)
 _BY_EXIT: Final = {0: SURVIVED, 1: KILLED, 2: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED}  # pytest's and mutmut's
 _SQL: Final = re.compile(
     r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
@@ -106,10 +106,11 @@ AREAS: Final[dict[str, Area]] = {
 
 
 class Mutant(NamedTuple):
-    """One change of one function, by mutmut's name for it."""
+    """One change of one function."""
 
     file: str
-    name: str
+    name: str  # mutmut's
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,6 @@ class Result:
     area: Area
     made: int  # of which `outcomes` may be a sample
     outcomes: dict[Mutant, str]
-    diffs: dict[Mutant, str]  # of those that no test noticed
     seconds: float
 
     @property
@@ -127,12 +127,12 @@ class Result:
         return sum(outcome in (KILLED, STOPPED) for outcome in self.outcomes.values())
 
     @property
-    def counted(self) -> int:
-        return sum(outcome != SAME for outcome in self.outcomes.values())
+    def unnoticed(self) -> list[Mutant]:
+        return [one for one, outcome in self.outcomes.items() if outcome in (SURVIVED, UNTESTED)]
 
     @property
     def score_pct(self) -> float:
-        return 100 * self.killed / self.counted if self.counted else 100.0
+        return 100 * self.killed / len(self.outcomes) if self.outcomes else 100.0
 
     @property
     def good(self) -> bool:
@@ -161,14 +161,11 @@ def run(root: Path, work: Path, area: Area, choice: Choice, jobs: int, watch: Ca
         made = _made(area)
         chosen = _chosen(made, choice)
         outcomes = _outcomes(chosen, jobs, choice.seconds_max, watch)
-        diffs = {one: _diff(one) for one, outcome in outcomes.items() if outcome in (SURVIVED, UNTESTED)}
-    same = {one: SAME for one, diff in diffs.items() if is_same(diff)}
-    shown = {one: diff for one, diff in diffs.items() if one not in same}
-    return Result(area, len(made), outcomes | same, shown, time.monotonic() - begun_s)
+    return Result(area, len(made), outcomes, time.monotonic() - begun_s)
 
 
 def is_same(diff: str) -> bool:
-    """Whether all that `diff` changes is the case of the letters of SQL."""
+    """Whether all that `diff` changes is the case of the letters of SQL, which means the same to SQLite."""
     changed = diff.splitlines()[2:]
     before = "".join(line[1:] for line in changed if line.startswith("-"))
     after = "".join(line[1:] for line in changed if line.startswith("+"))
@@ -201,17 +198,27 @@ def _made(area: Area) -> list[Mutant]:
     try:
         from mutmut.configuration import reset_config
         from mutmut.mutation.file_mutation import mutate_file_contents
-        from mutmut.utils.format_utils import get_mutant_name
+        from mutmut.utils.format_utils import get_mutant_name, orig_function_and_class_names_from_key
     except ModuleNotFoundError as error:
         raise missing(error, "dev") from error
     reset_config()
     files = sorted(str(path) for folder in SOURCES for path in Path(folder).rglob("*.py"))
-    return [
-        Mutant(file, get_mutant_name(Path(file), name))
-        for file in files
-        if any(fnmatch.fnmatch(file, pattern) for pattern in area.files)
-        for name in mutate_file_contents(file, Path(file).read_text()).mutant_names
-    ]
+    made = []
+    for file in (file for file in files if any(fnmatch.fnmatch(file, pattern) for pattern in area.files)):
+        mutated = mutate_file_contents(file, Path(file).read_text())
+        lines, spans = mutated.code.splitlines(), mutated.line_span_by_function_name
+        for name in mutated.mutant_names:
+            function, _ = orig_function_and_class_names_from_key(name)
+            texts = [
+                [line.replace(one, function) for line in lines[spans[one].start - 1 : spans[one].end]]
+                for one in (f"{name.rpartition('_')[0]}_orig", name)
+            ]
+            made.append(Mutant(file, get_mutant_name(Path(file), name), _diff(file, *texts)))
+    return [one for one in made if not is_same(one.diff)]
+
+
+def _diff(file: str, before: list[str], after: list[str]) -> str:
+    return "\n".join(difflib.unified_diff(before, after, file, file, lineterm=""))
 
 
 def _chosen(made: Iterable[Mutant], choice: Choice) -> list[Mutant]:
@@ -265,9 +272,3 @@ def _decided(chosen: Iterable[Mutant]) -> dict[Mutant, str]:
         with contextlib.suppress(ValueError):  # it is just being written
             exits |= json.loads(path.read_text())["exit_code_by_key"]
     return {one: _BY_EXIT.get(code, STOPPED) for one in chosen if (code := exits.get(one.name)) is not None}
-
-
-def _diff(mutant: Mutant) -> str:
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
-
-    return get_diff_for_mutant(mutant.name, path=mutant.file)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.desk import Desk
+from dispatch.desk import LOST_MS, Desk
 from dispatch.intake import LATE_MS, Intake
 from dispatch.store import Store
 from protocol import envelope, topic
@@ -164,6 +164,20 @@ def test_what_is_taken_and_what_is_repeated_has_its_line_in_the_journal(centre: 
     assert committed == {"what": "committed", **about, "incident": incident["id"], "late": True, "attempt": 1}
     assert opened["what"] == "incident"
     assert centre.intake.receive([message(event(1))], NOW).notes == [{"what": "repeat", **about, "stored": "1-1"}]
+
+
+def test_a_batch_has_a_line_for_each_thing_in_it(centre: Centre) -> None:
+    later = Now(NOW.wall_ms + LOST_MS + 1, NOW.mono_ms + LOST_MS + 1)
+    centre.desk.tick(later)
+    batch = [message(event(1)), message(heartbeat(1), topic.HEARTBEAT), message(event(2, terminal="smoke-2"))]
+    notes = [(note["what"], note.get("kind")) for note in centre.intake.receive(batch, later).notes]
+    assert notes == [
+        ("committed", "smoke"),
+        ("incident", "smoke"),
+        ("incident", "gateway_lost"),
+        ("committed", "smoke"),
+        ("incident", "smoke"),
+    ]
 
 
 def test_the_attempts_of_an_event_are_those_that_came_or_that_the_gateway_counts(centre: Centre) -> None:

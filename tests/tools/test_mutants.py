@@ -16,7 +16,6 @@ from sixkit_tools.mutants import ROOT, as_json, as_text
 from sixkit_tools.mutation import (
     AREAS,
     KILLED,
-    SAME,
     STOPPED,
     SURVIVED,
     UNTESTED,
@@ -103,7 +102,7 @@ def test_a_change_that_no_test_notices_is_shown_and_others_are_killed(tmp_path: 
         "forgotten": {UNTESTED},
         "waits": {KILLED, STOPPED, SURVIVED},  # to count up instead of down is never done; to begin at 4 is the same
     }
-    (always_b,) = [diff for diff in result.diffs.values() if "(a > b) and False" in diff]
+    (always_b,) = [diff for _, _, diff in result.unnoticed if "(a > b) and False" in diff]
     assert always_b.splitlines()[-3:] == [
         " def larger(a: int, b: int) -> int:",
         "-    return a if a > b else b",
@@ -130,9 +129,9 @@ def test_planted_in_the_envelope_a_change_is_killed() -> None:
 
 # --- the account ---
 
-ONE, OTHER = Mutant("a/b.py", "a.b.x_f__mutmut_1"), Mutant("a/b.py", "a.b.x_f__mutmut_2")
+ONE, OTHER = Mutant("a/b.py", "a.b.x_f__mutmut_1"), Mutant("a/b.py", "a.b.x_f__mutmut_2", "-a\n+b")
 LAST = Mutant("a/c.py", "a.c.x_g__mutmut_1")
-FOUND = Result(AREA, 9, {ONE: KILLED, OTHER: SURVIVED, LAST: STOPPED}, {OTHER: "-a\n+b"}, 61.0)
+FOUND = Result(AREA, 9, {ONE: KILLED, OTHER: SURVIVED, LAST: STOPPED}, 61.0)
 
 
 def test_the_account_has_each_survivor_as_a_diff_and_the_counts_of_each_file() -> None:
@@ -156,11 +155,11 @@ def test_the_account_as_json_has_the_same() -> None:
 
 def test_an_area_is_good_from_its_target_on() -> None:
     killed = {Mutant("a", str(n)): KILLED for n in range(9)}
-    assert Result(AREA, 10, killed | {ONE: SURVIVED}, {}, 0.0).good
-    assert not Result(AREA, 10, killed | {ONE: UNTESTED, OTHER: SURVIVED}, {}, 0.0).good
+    assert Result(AREA, 10, killed | {ONE: SURVIVED}, 0.0).good
+    assert not Result(AREA, 10, killed | {ONE: UNTESTED, OTHER: SURVIVED}, 0.0).good
 
 
-def test_sql_in_other_letters_is_the_same_and_does_not_count() -> None:
+def test_sql_in_other_letters_is_the_same() -> None:
     def changed(before: str, after: str) -> str:
         return f"--- a.py\n+++ a.py\n@@ -1,1 +1,1 @@\n def f() -> None:\n-    {before}\n+    {after}"
 
@@ -169,7 +168,6 @@ def test_sql_in_other_letters_is_the_same_and_does_not_count() -> None:
     assert not is_same(changed('run("DELETE FROM events")', 'run("XXDELETE FROM eventsXX")'))
     assert not is_same(changed('run("DELETE FROM events")', "run(None)"))
     assert not is_same(changed('say("smoke", "DELETE FROM a")', 'say("SMOKE", "DELETE FROM a")'))
-    assert Result(AREA, 2, {ONE: KILLED, OTHER: SAME}, {}, 0.0).score_pct == 100
 
 
 @pytest.mark.parametrize("name", AREAS)
