@@ -152,7 +152,6 @@ class Watch:
                 "foreign", f"{what} is at the centre, but no terminal sent it", f"{what} 在中心，但终端从未发送"
             )
         self._at_centre[key] += 1
-        self.excused.discard(key)  # it was not lost after all
         if self._at_centre[key] > 1:
             raise Broken("doubled", f"{what} is at the centre twice", f"{what} 在中心有两条")
         if promise.offered_ms >= self.restored_ms:  # what a centre lost comes again when it can, in whatever order
