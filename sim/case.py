@@ -24,6 +24,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "foreign_refused": ("centre", ("foreign_refused",)),
     "malformed_refused": ("centre", ("malformed_refused",)),
     "repeats_absorbed": ("centre", ("repeats_absorbed",)),
+    "asked_again": ("centre", ("asked_again",)),
+    "resent": ("agent", ("resent",)),
     "link_replays_refused": ("agent", ("native.replays",)),
     "link_foreign_refused": ("agent", ("native.foreign",)),
     "link_damaged": ("agent", ("native.bad_crc", "native.bad_cobs", "native.oversize", "native.bad_form")),

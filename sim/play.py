@@ -110,6 +110,7 @@ class _Player:
             begun=(begun.wall_ms, begun.mono_ms),
             said=[_said(heard) for what in ("siren", "tell") for heard in self._site.lines("agent", what)],
             counters=counters,
+            restored_ms=max((mark.mono_ms for mark in self._marks if mark.step.action == "restore"), default=0),
         )
 
     def _do(self, step: Step) -> None:
@@ -173,6 +174,8 @@ _PROCESS_STEPS: Final[dict[str, tuple[Callable[[Site, str], None], ...]]] = {
     "restart": (Site.stop, Site.start),
     "pause": (Site.pause,),
     "resume": (Site.resume,),
+    "back_up": (Site.back_up,),
+    "restore": (Site.restore,),
 }
 
 

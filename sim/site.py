@@ -14,7 +14,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -130,6 +130,14 @@ class Site:
         if process := self._processes.get(name):
             process.resume()
 
+    def back_up(self, name: str) -> None:
+        """Keeps a copy of the database of "centre", which stands still meanwhile. Raises Unavailable as `start` does."""
+        self._without(name, lambda: shutil.copyfile(self.database, self._backup))
+
+    def restore(self, name: str) -> None:
+        """The disk of "centre" is lost: it goes on from the last copy, or from nothing. Raises Unavailable."""
+        self._without(name, self._put_back)
+
     def running(self, name: str) -> bool:
         process = self._processes.get(name)
         return process is not None and process.running()
@@ -163,6 +171,23 @@ class Site:
     def forge(self, count: int) -> None:
         """Sends forged alarms over the gateway's own connection."""
         forger.forge(self.gateway_folder, GATEWAY, self.broker, count, self.clock.now().wall_ms)
+
+    def _without(self, name: str, do: Callable[[], object]) -> None:
+        was = self.running(name)
+        self.stop(name)  # in order: its log is in its database then
+        do()
+        if was:
+            self.start(name)
+
+    def _put_back(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        if self._backup.exists():
+            shutil.copyfile(self._backup, self.database)
+
+    @property
+    def _backup(self) -> Path:
+        return self.folder / "centre.db.backup"
 
     def _start_broker(self) -> None:
         command = [_nats_server(), "-c", "nats.conf"]

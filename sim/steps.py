@@ -38,7 +38,6 @@ KINDS_OF_TERMINAL: Final = ("button", "smoke")
 # What only virtual time can do: real processes share this machine's network, clock, disk and power.
 VIRTUAL: Final[dict[str, tuple[str, ...]]] = {
     "network": (*ACTIONS["network"], "faults"),
-    "centre": ("back_up", "restore"),
     "disk": ("slow", "unreadable", "read_only", "rot"),
     "power": ACTIONS["power"],
     "clock": (*ACTIONS["clock"], "step", "drift"),

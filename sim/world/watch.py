@@ -181,7 +181,7 @@ class Watch:
             for row in rows
             if row["link"] == "held" and row["source_boot"] is not None and not row["unverified"]
         )
-        self.restored_ms = self._timeline.now
+        self.restored_ms = self._wrong_ms = self._timeline.now
 
     def excuse(self) -> None:
         """What is acknowledged and not at the centre may be lost from here on."""

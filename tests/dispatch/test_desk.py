@@ -200,6 +200,43 @@ def test_an_end_in_doubt_ends_nothing(room: Room) -> None:
     assert room.phases() == ["updated"]
 
 
+def test_an_alarm_of_before_that_comes_late_ends_with_its_own_end_and_ends_no_alarm_of_now(room: Room) -> None:
+    """The centre had lost the first alarm, and the second was raised before it could ask for it."""
+    room.event(5)
+    room.event(1, late=True)
+    room.event(2, "restored", alarm=1, late=True)
+    assert room.phases() == ["updated"]
+    room.event(6, "restored", alarm=5)
+    assert room.phases() == ["restored"]
+
+
+def test_the_end_of_before_ends_no_alarm_of_now_even_before_its_own_raise_comes(room: Room) -> None:
+    room.event(5)
+    room.event(2, "restored", alarm=1, late=True)
+    assert room.phases() == ["updated"]
+    room.event(1, late=True)
+    assert room.phases() == ["updated"]
+    room.event(6, "restored", alarm=5)
+    assert room.phases() == ["restored"]
+
+
+def test_an_alarm_whose_end_has_closed_an_older_one_is_over_when_its_raise_comes(room: Room) -> None:
+    """The centre was put back to when the first stood, and lacks its end and the raise of the second."""
+    room.event(1)
+    room.at(REPEAT_MS + 1).event(4, "restored", alarm=3)
+    room.event(2, "restored", alarm=1, late=True)
+    room.event(3, late=True)
+    assert room.phases() == ["restored", "restored"]
+
+
+def test_an_epoch_that_could_not_be_stored_is_of_no_time(room: Room) -> None:
+    """It is a random one: an alarm that began in it is not for ever the last."""
+    room.event(99, flags=("unstored",))
+    room.event(5)
+    room.event(6, "restored", alarm=5)
+    assert room.phases() == ["restored"]
+
+
 def test_an_end_whose_alarm_nobody_knows_ends_the_open_incident_of_its_terminal(room: Room) -> None:
     room.event(5)
     room.event(9, "restored", alarm=1)

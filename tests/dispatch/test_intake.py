@@ -24,6 +24,7 @@ from protocol import envelope, topic
 from protocol.envelope import SigningKey
 from protocol.record import (
     INTERVALS_MAX,
+    Command,
     Event,
     EventId,
     Heartbeat,
@@ -298,6 +299,83 @@ def test_an_old_event_is_taken_and_marked_late(centre: Centre, age_ms: int | Non
 def test_a_kind_nobody_here_knows_is_an_alarm(centre: Centre) -> None:
     centre.receive(message(event(1, kind="meteorite")))
     assert [incident["kind"] for incident in centre.desk.incidents(NOW)] == ["meteorite"]
+
+
+# --- what the centre has lost ---
+
+
+def commands(centre: Centre, *messages: tuple[str, bytes], now: Now = NOW) -> list[Command]:
+    """The commands that these messages brought about, opened as a gateway does."""
+    found = []
+    for name, payload in centre.intake.receive(messages, now).publish:
+        if name == topic.build("gw-1", topic.COMMAND):
+            _, data = envelope.open(payload, {b"centre": CENTRE.verifying()}, topic.context(topic.COMMAND))
+            command = decode(data)
+            assert isinstance(command, Command)
+            found.append(command)
+    return found
+
+
+def telling(*settled: Interval, number: int = 1) -> tuple[str, bytes]:
+    return message(replace(heartbeat(number), settled=settled), topic.HEARTBEAT)
+
+
+def test_what_a_gateway_still_has_and_the_centre_lacks_is_asked_for(centre: Centre) -> None:
+    centre.receive(message(event(1)), message(event(3)))
+    asked = commands(centre, telling(Interval(1, 1, 4)))
+    assert [one.intervals for one in asked] == [(Interval(1, 4, 4), Interval(1, 2, 2))]
+    assert (asked[0].gateway, asked[0].echo) == ("gw-1", 1)
+    assert centre.counts() == {"events_committed": 2, "asked_again": 1}
+
+
+def test_it_is_told_in_the_journal(centre: Centre) -> None:
+    notes = centre.intake.receive([telling(Interval(1, 1, 4))], NOW).notes
+    assert notes == [{"what": "asked_again", "gateway": "gw-1", "intervals": [[1, 1, 4]]}]
+
+
+def test_the_heartbeat_is_answered_all_the_same(centre: Centre) -> None:
+    published = centre.intake.receive([telling(Interval(1, 1, 4))], NOW).publish
+    assert [name for name, _ in published] == [topic.build("gw-1", leaf) for leaf in (topic.RECEIPT, topic.COMMAND)]
+
+
+def test_what_comes_along_with_the_heartbeat_is_not_lacking(centre: Centre) -> None:
+    assert commands(centre, telling(Interval(1, 1, 1)), message(event(1))) == []
+
+
+def test_an_event_that_is_known_under_another_id_is_not_lacking(centre: Centre) -> None:
+    centre.receive(message(event(8, epoch=1, source=Source(99, 4))))
+    centre.receive(message(event(1, epoch=2, source=Source(99, 4))))
+    assert commands(centre, telling(Interval(1, 8, 8), Interval(2, 1, 1))) == []
+
+
+def test_of_a_batch_of_heartbeats_the_last_is_answered(centre: Centre) -> None:
+    asked = commands(centre, *(telling(Interval(1, n, n), number=n) for n in range(1, 50)))
+    assert [(one.echo, one.intervals) for one in asked] == [(49, (Interval(1, 49, 49),))]
+
+
+def test_nothing_is_asked_for_where_nothing_could_be_committed(centre: Centre) -> None:
+    centre.store.run("PRAGMA query_only = ON")
+    assert commands(centre, telling(Interval(1, 1, 4))) == []
+    centre.store.run("PRAGMA query_only = OFF")
+    assert centre.counts() == {"commits_failed": 1}
+
+
+def test_a_centre_put_back_to_an_old_copy_has_everything_again_once(centre: Centre, tmp_path: Path) -> None:
+    events = [event(n, "restored", alarm=n - 1) if n % 2 else event(n) for n in range(2, 30)]
+    centre.receive(*map(message, events[:9]))
+    centre.store.close()
+    copy = (tmp_path / "centre.db").read_bytes()
+    assert not (tmp_path / "centre.db-wal").exists()
+    centre.receive(*map(message, events[9:]))
+    everything = centre.events()
+    centre.store.close()
+    (tmp_path / "centre.db").write_bytes(copy)
+    centre.receive(message(event(30)))  # happens before the centre can ask
+    (asked,) = commands(centre, telling(Interval(1, 2, 30)))
+    centre.receive(*(message(one) for one in events if any(span.holds(one.id) for span in asked.intervals)))
+    assert sorted(centre.events()) == sorted([*everything, "gw-1/1-30"])
+    later = Now(NOW.wall_ms + 10_000, NOW.mono_ms + 10_000)
+    assert commands(centre, telling(Interval(1, 2, 30), number=2), now=later) == []
 
 
 def forgeries() -> dict[str, tuple[tuple[str, bytes], str, str]]:

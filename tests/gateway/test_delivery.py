@@ -12,11 +12,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery import PATH_LOST_MS, Delivery
+from gateway.delivery import HEARTBEATS_ECHOED_MAX, PATH_LOST_MS, Delivery
 from gateway.journal import Journal
 from protocol import envelope, record, topic
 from protocol.envelope import CENTRE_KID
-from protocol.record import Event, EventId, Interval, Now, Receipt, Stamp
+from protocol.record import (
+    RESEND,
+    SETTLED_MAX,
+    Command,
+    Event,
+    EventId,
+    Interval,
+    Now,
+    Receipt,
+    Stamp,
+)
 
 BOOT = 77
 
@@ -166,3 +176,106 @@ def test_the_path_counts_as_lost_a_while_after_the_last_receipt(made):
     assert delivery.path_lost(500, at(200_001)) is False
     assert delivery.receipt_s("mqtt-1", at(203_000)) == 3
     assert delivery.path_lost(500, at(200_000 + PATH_LOST_MS)) is True
+
+
+# --- what the centre has lost ---
+
+LOST = Interval(5, 1, 9)
+
+
+def command(echo, key=CENTRE, leaf=topic.COMMAND, gateway="gw-1"):
+    return sealed(Command(gateway, echo, 1, RESEND, (LOST,)), key, leaf)
+
+
+@pytest.fixture
+def asked(made):
+    """A delivery whose last heartbeat tells what is settled, its uplink, and that heartbeat's number."""
+    delivery, wire = made
+    delivery.uplink_changed("mqtt-1", True, "")
+    delivery.inventory.add([LOST])
+    delivery.beat(at(100), "0", 1, 2, 0)
+    (beat,) = wire.records()
+    wire.sent.clear()
+    return delivery, wire, beat.number
+
+
+def test_a_heartbeat_tells_what_is_settled_a_window_at_a_time(made):
+    delivery, wire = made
+    delivery.uplink_changed("mqtt-1", True, "")
+    delivery.beat(at(0), "0", 1, 2, 0)
+    delivery.inventory.replace(Interval(epoch, 1, 1) for epoch in range(SETTLED_MAX + 1))
+    for _ in range(3):
+        delivery.beat(at(0), "0", 1, 2, 0)
+    newest = [SETTLED_MAX - n for n in range(SETTLED_MAX)]
+    assert [[one.epoch for one in beat.settled] for beat in wire.records()] == [[], newest, [0], newest]
+
+
+def test_a_command_answers_a_heartbeat_once(asked):
+    delivery, _, number = asked
+    assert delivery.command(command(number)).intervals == (LOST,)
+    assert delivery.command(command(number)) is None
+    assert delivery.counters == {"command_refused_stale": 1}
+
+
+def test_a_receipt_for_the_same_heartbeat_takes_nothing_from_the_command(asked):
+    delivery, _, number = asked
+    assert delivery.receipt("mqtt-1", sealed(Receipt("gw-1", (), 5, echo=number)), at(150))[1] == 100
+    assert delivery.command(command(number)) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"key": STRANGER}, "signature"),
+        ({"key": GATEWAY}, "unknown_key"),
+        ({"leaf": topic.RECEIPT}, "signature"),
+        ({"gateway": "gw-2"}, "foreign"),
+        ({"echo": 2**40}, "stale"),
+    ],
+)
+def test_what_the_centre_does_not_ask_of_this_gateway_now_is_refused(asked, change, reason):
+    delivery, _, number = asked
+    assert delivery.command(command(**{"echo": number, **change})) is None
+    assert delivery.counters == {f"command_refused_{reason}": 1}
+
+
+def test_a_receipt_is_no_command(asked):
+    delivery, _, number = asked
+    assert delivery.command(sealed(Receipt("gw-1", (), 5, echo=number), leaf=topic.COMMAND)) is None
+    assert delivery.counters == {"command_refused_foreign": 1}
+
+
+def test_a_command_for_a_heartbeat_that_told_nothing_or_long_ago_is_refused(made):
+    delivery, wire = made
+    delivery.uplink_changed("mqtt-1", True, "")
+    delivery.beat(at(0), "0", 1, 2, 0)
+    delivery.inventory.add([LOST])
+    for _ in range(HEARTBEATS_ECHOED_MAX + 1):
+        delivery.beat(at(0), "0", 1, 2, 0)
+    empty, first, *last = (beat.number for beat in wire.records())
+    assert delivery.command(command(empty)) is None
+    assert delivery.command(command(first)) is None
+    assert all(delivery.command(command(number)) for number in last)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_as_a_command_are_a_count(data):
+    journal = Journal(True, lambda: Now(0, 0), io.StringIO())
+    delivery = Delivery("gw-1", BOOT, {}, GATEWAY, CENTRE.verifying(), journal)
+    assert delivery.command(data) is None
+    assert sum(delivery.counters.values()) == 1
+    journal.close()
+
+
+def test_what_the_centre_has_lost_is_sent_with_its_age_counted_and_settled_once_more(asked):
+    delivery, wire, _ = asked
+    lost = [event(), event("button-1")]
+    assert delivery.again("mqtt-1", lost, at(90_000)) == [one.id for one in lost]
+    assert delivery.again("mqtt-1", lost, at(90_000)) == []
+    delivery.transmit(at(91_000))
+    assert [(sent.event, sent.age_ms) for sent in wire.records()] == [(one, 90_000) for one in lost]
+    assert delivery.counters["resent"] == 2
+    assert delivery.unsettled() == 2
+    receipt = Receipt("gw-1", tuple(Interval(5, one.id.sequence, one.id.sequence) for one in lost), 1)
+    assert delivery.settle(receipt) == [one.id for one in lost]
+    assert delivery.unsettled() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import random
@@ -24,7 +25,18 @@ from hypothesis import strategies as st
 from gateway import database as database_module
 from gateway.database import Database, Key
 from gateway.home.messages import Committed
-from gateway.outbox import KEEP_MS_MAX, RETRY_MS_MAX, SETTLE_MS_MAX, Loaded, Outbox, Replaced, Stored, by_urgency
+from gateway.outbox import (
+    KEEP_MS_MAX,
+    RETRY_MS_MAX,
+    SETTLE_MS_MAX,
+    Found,
+    Loaded,
+    Outbox,
+    Replaced,
+    Settled,
+    Stored,
+    by_urgency,
+)
 from protocol.record import INT_MAX, Event, EventId, Interval, Now, Source, Stamp
 from protocol.words import LIFE, PROPERTY, TROUBLE, Told
 from sim import shim
@@ -681,6 +693,103 @@ def test_whatever_bytes_are_flipped_it_opens_and_what_it_loads_is_true(
     finally:
         assert bench.stop()
         shutil.rmtree(folder)
+
+
+# --- what is settled, and kept ---
+
+
+def settle(bench: Bench, *sequences: int) -> None:
+    bench.outbox.settle([Interval(7, sequence, sequence) for sequence in sequences])
+    bench.mono_ms += SETTLE_MS_MAX
+    bench.outbox.keep({})  # wakes it
+
+
+def found(bench: Bench, *intervals: Interval, limit: int = 100) -> list[int]:
+    bench.outbox.find(intervals, limit)
+    return [one.id.sequence for one in bench.wait(Found).rows]
+
+
+def test_what_is_settled_is_told_at_the_start_and_as_it_becomes_so(
+    bench: Bench, open_bench: Callable[[], Bench]
+) -> None:
+    assert bench.wait(Settled) == Settled((), all=True)
+    bench.commit(*(event(n) for n in range(1, 7)))
+    settle(bench, 1, 2, 3, 5)
+    assert bench.wait(Settled) == Settled((Interval(7, 1, 3), Interval(7, 5, 5)), all=False)
+    settle(bench, 2, 6)  # 2 is no news
+    assert bench.wait(Settled) == Settled((Interval(7, 6, 6),), all=False)
+    assert again(bench, open_bench).wait(Settled) == Settled((Interval(7, 5, 6), Interval(7, 1, 3)), all=True)
+
+
+def test_what_is_settled_is_told_anew_when_some_of_it_was_pruned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "SETTLED_ROWS_MAX", 3)
+    monkeypatch.setattr(database_module, "PRUNE_EVERY_ROWS", 6)
+    bench.wait(Settled)
+    bench.commit(*(event(n) for n in range(1, 7)))
+    settle(bench, *range(1, 7))
+    assert bench.wait(Settled) == Settled((Interval(7, 1, 6),), all=False)
+    assert bench.wait(Settled) == Settled((Interval(7, 4, 6),), all=True)
+
+
+def test_settled_events_are_found_again_and_stay_settled(bench: Bench, open_bench: Callable[[], Bench]) -> None:
+    bench.commit(*(event(n) for n in range(1, 9)), event(3, epoch=9))
+    settle(bench, *range(1, 8))
+    assert found(bench, Interval(7, 2, 3), Interval(7, 6, 99), Interval(8, 1, 9)) == [2, 3, 6, 7]
+    assert found(bench, Interval(7, 1, 9), limit=3) == [5, 6, 7]  # those that were written last
+    assert found(bench, Interval(9, 3, 3)) == []  # waits for its receipt: it is sent anyway
+    after = again(bench, open_bench).loaded()
+    assert [one.id for one in after.rows] == [EventId(7, 8), EventId(9, 3)]
+
+
+def test_a_settled_event_that_cannot_be_read_any_more_is_told_no_more(bench: Bench, tmp_path: Path) -> None:
+    bench.commit(event(1), event(2), event(3))
+    settle(bench, 1, 2, 3)
+    assert found(bench, Interval(7, 1, 3)) == [1, 2, 3]
+    assert bench.stop()
+    with contextlib.closing(sqlite3.connect(bench.path)) as disk, disk:
+        disk.execute("UPDATE event SET crc = crc + 1 WHERE sequence = 2")
+    after = Bench(bench.path)
+    assert after.wait(Settled).intervals == (Interval(7, 1, 3),)
+    assert found(after, Interval(7, 1, 3)) == [1, 3]
+    assert after.wait(Settled) == Settled((Interval(7, 3, 3), Interval(7, 1, 1)), all=True)
+    assert after.outbox.counters["outbox_damaged_rows"] == 1
+    after.stop()
+
+
+def test_an_event_that_is_receipted_before_it_is_written_is_there_to_be_sent_again(
+    tmp_path: Path, open_bench: Callable[[], Bench]
+) -> None:
+    early = Outbox(tmp_path / "data" / "outbox.db", "gw-1", [].append, lambda: Now(1_800_000_000_000, 1_000))
+    early.commit([event(1), event(2)], {})
+    early.settle([Interval(7, 1, 1)])
+    early.start(lambda ms: ms / 1000)
+    assert early.stop(10.0)
+    bench = open_bench()
+    assert bench.wait(Settled) == Settled((Interval(7, 1, 1),), all=True)
+    assert bench.loaded().rows == (event(2),)
+    assert found(bench, Interval(7, 1, 1)) == [1]
+
+
+@given(
+    sequences=st.sets(st.tuples(st.integers(1, 3), st.integers(0, 25)), max_size=30),
+    waiting=st.sets(st.tuples(st.integers(1, 3), st.integers(0, 25)), max_size=10),
+)
+def test_the_intervals_of_what_is_settled_hold_it_and_nothing_else(
+    sequences: set[tuple[int, int]], waiting: set[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    one = Database(tmp_path_factory.mktemp("settled") / "outbox.db", "gw-1")
+    events = [event(sequence, epoch=epoch) for epoch, sequence in sequences | waiting]
+    one.write(events, {}, [Interval(epoch, at, at) for epoch, at in sequences - waiting], 0)
+    intervals = one.settled()
+    held = [(epoch, at) for epoch, first, last in intervals for at in range(first, last + 1)]
+    assert sorted(held) == sorted(sequences - waiting)
+    assert not any(two.last + 1 == after.first for two, after in pairs(intervals))
+    assert intervals == sorted(intervals, reverse=True)
+    one.close()
+
+
+def pairs(intervals: list[Interval]) -> list[tuple[Interval, Interval]]:
+    return [(two, after) for two in intervals for after in intervals if two.epoch == after.epoch and two is not after]
 
 
 # --- limits ---

@@ -13,7 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gateway import sending as sending_module
 from gateway.database import key_of
 from gateway.outbox import by_urgency
-from gateway.sending import HELD_MAX, RESEND_MS, RESEND_MS_MAX, WINDOW, Sending
+from gateway.sending import (
+    AGAIN_HELD_MAX,
+    AGAIN_TRIES_MAX,
+    HELD_MAX,
+    RESEND_MS,
+    RESEND_MS_MAX,
+    WINDOW,
+    Sending,
+)
 from protocol.record import Event, EventId, Interval, Stamp
 from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
 
@@ -373,3 +381,59 @@ def turn(sending: Sending, disk: Disk, data: st.DataObject | None) -> list[Event
     sending.lost()
     assert sending.waiting() <= sending_module.HELD_MAX
     return [one for one, attempt in out if attempt == 1]
+
+
+# --- what a centre has lost ---
+
+
+def test_what_a_centre_has_lost_goes_in_order_and_holds_up_no_news_of_its_terminal() -> None:
+    sending = Sending()
+    assert sending.again([event(2), event(1)], 0) == [EventId(7, 2), EventId(7, 1)]
+    sending.add(event(9), live=True)
+    assert sent(sending) == [(9, 1), (1, 1)]
+    assert sending.waiting() == 3
+    assert sending.settle(receipt(1, 9)) == [EventId(7, 1), EventId(7, 9)]
+    assert sent(sending) == [(2, 1)]
+    assert sending.settle(receipt(2)) == [EventId(7, 2)]
+    assert (sending.waiting(), sending.deadline()) == (0, None)
+
+
+def test_what_is_here_already_is_not_taken_again() -> None:
+    sending = Sending()
+    sending.add(event(1), live=True)
+    assert sending.again([event(1)], 0) == []
+    assert sending.again([event(2)], 0) == [EventId(7, 2)]
+    assert sending.again([event(2)], 0) == []
+    assert sending.waiting() == 2
+
+
+def test_what_a_centre_has_lost_and_does_not_take_is_let_go_and_the_next_has_its_turn() -> None:
+    sending = Sending()
+    sending.again([event(1), event(2)], 0)
+    now_ms, tries = 0, []
+    while (found := sent(sending, now_ms)) != [(2, 1)]:
+        tries += found
+        deadline = sending.deadline()
+        assert deadline is not None
+        now_ms = deadline
+    assert tries == [(1, attempt) for attempt in range(1, AGAIN_TRIES_MAX + 1)]
+    assert sending.waiting() == 1
+
+
+def test_what_a_centre_has_lost_leaves_room_and_makes_it() -> None:
+    sending = Sending()
+    assert len(sending.again([event(n) for n in range(HELD_MAX)], 0)) == AGAIN_HELD_MAX
+    for n in range(HELD_MAX):
+        assert sending.add(event(n, TROUBLE, "other", epoch=8), live=True)
+    assert sending.waiting() == HELD_MAX
+    assert not sending.behind()  # what was let go waits in no outbox: the centre asks for it
+    assert sending.again([event(0, epoch=9)], 0) == []
+
+
+def test_what_a_centre_has_lost_survives_a_lost_connection_and_stays_when_older_events_load() -> None:
+    sending = Sending()
+    sending.again([event(5)], 0)
+    assert sent(sending) == [(5, 1)]
+    sending.lost()
+    sending.loaded([event(1)], {"smoke-1": EventId(7, 3)}, 0)  # 3 is still in the outbox
+    assert sent(sending) == [(1, 1), (5, 2)]

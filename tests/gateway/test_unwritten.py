@@ -56,6 +56,27 @@ def test_what_comes_back_goes_before_what_came_since_and_newer_state_counts() ->
     assert newer.settled == [Interval(7, 2, 2)]
 
 
+def test_what_is_receipted_before_it_is_written_is_written_all_the_same_and_owed_no_more() -> None:
+    work = Unwritten()
+    work.commit([event(1), event(2)], {}, 10)
+    work.settle([Interval(7, 1, 1)])
+    assert sequences(work) == [2]
+    assert list(work.given.values()) == [event(1)]
+    newer = Unwritten()
+    newer.put_before(work)
+    assert list(newer.given.values()) == [event(1)]
+
+
+def test_of_what_is_receipted_before_it_is_written_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwritten_module, "GIVEN_MAX", 2)
+    work = Unwritten()
+    for number in range(5):
+        work.commit([event(number)], {}, 0)
+        work.settle([Interval(7, number, number)])
+    assert [one.sequence for one in work.given] == [3, 4]
+    assert work
+
+
 def test_receipts_are_bounded_and_the_newest_stay() -> None:
     work = Unwritten()
     for number in range(INTERVALS_MAX + 5):

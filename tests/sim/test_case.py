@@ -155,7 +155,6 @@ def test_a_wrong_case_is_told_with_file_key_value_and_what_is_allowed(old: str, 
         ('power = "cut"', "cut", {}),
         ('power = { up = "1970" }', "up", {"unset": "1970"}),
         ('disk = "rot"', "rot", {}),
-        ('centre = "back_up"', "back_up", {}),
     ],
 )
 def test_words_that_only_virtual_time_can_do(text: str, action: str, values: dict[str, int | str]) -> None:
@@ -165,7 +164,8 @@ def test_words_that_only_virtual_time_can_do(text: str, action: str, values: dic
 
 
 def test_what_real_processes_can_do_needs_no_virtual_time() -> None:
-    assert parsed(CONTRACT.replace('broker = "down"', 'agent = "pause"', 1)).needs_virtual_time() is None
+    for step in ('agent = "pause"', 'centre = "back_up"', 'centre = "restore"'):
+        assert parsed(CONTRACT.replace('broker = "down"', step, 1)).needs_virtual_time() is None
     assert parsed(CONTRACT).needs_virtual_time() is None
 
 
