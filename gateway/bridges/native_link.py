@@ -98,6 +98,7 @@ class NativeLink:
             sensor_fault=bool(message.conditions & codes.SENSOR_FAULT),
             battery_pct=None if message.battery == codes.BATTERY_UNKNOWN else message.battery,
             alarm=_alarm(message),
+            boot=message.boot,
         )
 
     def _names(self, message: Any) -> tuple[str, str] | None:

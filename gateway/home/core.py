@@ -24,6 +24,7 @@ from gateway.home.messages import (
     Receipted,
 )
 from gateway.home.pace import Pace
+from gateway.home.quiet import Quiet
 from gateway.home.roster import Roster, Terminal
 from gateway.home.supervision import SILENT, Supervision
 from gateway.home.turn import Turn
@@ -68,6 +69,7 @@ class Home:
         self._held = Held()
         self._supervision = Supervision(roster, now.mono_ms)
         self._doubts = Doubts(boot)
+        self._quiet = Quiet()
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
         self._battery_pct: dict[str, int] = {}
@@ -205,17 +207,20 @@ class Home:
             if present is not None:
                 self._stated(turn, terminal, kind, present)
         if alive.alarm is not None and terminal.kind not in LAPSING:
-            self._alarm_stated(turn, terminal, alive.alarm)
+            self._alarm_stated(turn, terminal, alive)
         self._heard(turn, terminal)
 
-    def _alarm_stated(self, turn: Turn, terminal: Terminal, stands: bool) -> None:
+    def _alarm_stated(self, turn: Turn, terminal: Terminal, alive: Alive) -> None:
         """How a terminal that holds no event says its own alarm stands: a restart of its own may have ended the alarm
         without a word, and one of ours may have lost what it had said."""
         if terminal.id in self._waiting:
             return
-        if stands:
-            self._book.level(turn, terminal, terminal.kind, present=True)
-        else:
+        alarm = self._book.alarms.get(terminal.id, terminal.kind)
+        if alive.alarm or alarm is None:
+            self._quiet.broken(terminal.id)
+            if alive.alarm:
+                self._book.level(turn, terminal, terminal.kind, present=True)
+        elif self._quiet.lasts(terminal.id, alive.boot, alarm, turn.now.mono_ms):
             self._stated(turn, terminal, terminal.kind, present=False)
 
     def _stated(self, turn: Turn, terminal: Terminal, kind: str, present: bool) -> None:

@@ -36,6 +36,7 @@ class Alive:
     sensor_fault: bool | None = None
     battery_pct: int | None = None
     alarm: bool | None = None  # its own alarm stands, and no event of it is on its way
+    boot: int | None = None  # the one of its boots that says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from gateway.home.messages import (
     Tell,
 )
 from gateway.home.pace import BURST, REFILL_MS
+from gateway.home.quiet import QUIET_MS
 from gateway.home.roster import Roster, Terminal
 from protocol.record import Event, EventId, Interval, Now, Sent, Source, Stamp, decode
 from protocol.words import KINDS, TROUBLE
@@ -578,14 +579,56 @@ def test_the_status_shows_what_stands_and_a_call_only_while_it_is_fresh() -> Non
 # --- the alarm as its terminal says it stands ---
 
 
-def test_a_terminal_that_says_its_alarm_is_over_ends_it_although_it_never_said_so_before() -> None:
+def quiet(home: Home, t_ms: int, boot: int = 9) -> list[Effect]:
+    """A heartbeat that says that no alarm stands."""
+    return home.handle(Alive("smoke-1", alarm=False, boot=boot), at(t_ms))
+
+
+def test_a_terminal_that_has_said_for_a_minute_that_its_alarm_is_over_ends_it_although_it_never_said_restored() -> None:
     home = new_home()
     home.handle(said("smoke-1", "raised"), at(1000))
-    effects = home.handle(Alive("smoke-1", alarm=False), at(60_000))
+    assert events(quiet(home, 10_000)) == []
+    assert events(quiet(home, 10_000 + QUIET_MS - 1)) == []
+    effects = quiet(home, 10_000 + QUIET_MS)
     event = event_of(effects)
     assert (event.kind, event.phase, event.link, event.flags) == ("smoke", "restored", "own", ())
     assert only(Siren, effects) == [Siren(False, "smoke")]
-    assert events(home.handle(Alive("smoke-1", alarm=False), at(120_000))) == []
+    assert events(quiet(home, 300_000)) == []
+
+
+def test_one_that_restarts_again_and_again_in_the_fire_ends_no_alarm_and_no_siren() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    for boot in range(100):
+        effects = quiet(home, 10_000 + boot * QUIET_MS, boot)
+        assert (events(effects), only(Siren, effects)) == ([], [])
+
+
+def test_the_twin_in_clean_air_of_a_terminal_whose_alarm_stands_ends_nothing() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    for t_ms in range(10_000, 600_000, 50_000):
+        assert events(quiet(home, t_ms, boot=8)) == []
+        assert events(home.handle(Alive("smoke-1", alarm=True, boot=9), at(t_ms + 10_000))) == []
+
+
+def test_what_it_said_before_it_cried_anew_counts_no_more() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised", 1), at(1000))
+    quiet(home, 10_000)
+    home.handle(said("smoke-1", "updated", 2), at(20_000))
+    assert events(quiet(home, 10_000 + QUIET_MS)) == []
+    assert events(quiet(home, 10_000 + 2 * QUIET_MS)) != []
+
+
+def test_the_quiet_of_an_alarm_before_is_not_that_of_the_next() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised", 1), at(1000))
+    quiet(home, 10_000)
+    home.handle(said("smoke-1", "restored", 2), at(20_000))
+    quiet(home, 30_000)
+    home.handle(said("smoke-1", "raised", 3), at(80_000))
+    assert events(quiet(home, 90_000)) == []
 
 
 def test_an_alarm_that_stands_at_its_terminal_and_is_not_known_here_is_raised() -> None:
@@ -615,6 +658,6 @@ def test_a_restore_that_waits_for_its_pace_is_not_overtaken_by_a_heartbeat() -> 
         home.handle(said("smoke-1", "raised" if number % 2 else "restored", number), at(1000))
     home.handle(said("smoke-1", "raised", BURST + 1), at(1000))
     assert events(home.handle(said("smoke-1", "restored", BURST + 2), at(1000))) == []
-    assert events(home.handle(Alive("smoke-1", alarm=False), at(1001))) == []
+    assert events(quiet(home, 1001)) == []
     (event,) = events(home.tick(at(1000 + 2 * REFILL_MS)))
     assert (event.phase, event.source) == ("restored", Source(9, BURST + 2))

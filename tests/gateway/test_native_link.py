@@ -52,10 +52,11 @@ def met() -> Line:
 def test_a_terminal_is_alive_with_its_session_and_with_each_heartbeat() -> None:
     line = Line()
     assert line.turn(0) == []  # a hello may be a replay
-    said = [Alive(name, False, False, False, alarm=False) for name in ("smoke-1", "button-1")]
+    boots = {"smoke-1": line.smoke.boot, "button-1": line.button.boot}
+    said = [Alive(name, False, False, False, alarm=False, boot=boot) for name, boot in boots.items()]
     assert line.turn(1) == [Alive("smoke-1"), said[0], Alive("button-1"), said[1]]
     line.button.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 0)
-    assert line.turn(1000) == [Alive("button-1", True, True, False, 12, False)]
+    assert line.turn(1000) == [Alive("button-1", True, True, False, 12, False, line.button.boot)]
 
 
 def test_a_heartbeat_says_whether_the_alarm_stands_once_no_event_is_on_its_way() -> None:
@@ -80,7 +81,7 @@ def test_an_event_comes_before_its_conditions_and_is_repeated_until_acknowledged
     source = Source(line.smoke.boot, number)
     reading, alive = line.turn(1010)[:2]
     assert reading == Reading("smoke-1", "smoke", "raised", "held", source, 10, {"obscuration_mdb_m": 321})
-    assert alive == Alive("smoke-1", False, False, True, 50)
+    assert alive == Alive("smoke-1", False, False, True, 50, boot=line.smoke.boot)
     line.turn(2000)
     assert line.smoke.pending() == 1
     line.link.acknowledge("smoke-1", source)
@@ -142,7 +143,7 @@ def test_a_genuine_event_of_any_kind_phase_and_condition_becomes_a_reading(kind:
     line.smoke.offer(kind, phase, 0, 1000)
     reading, alive = line.turn(1000)[:2]
     assert isinstance(reading, Reading)
-    assert alive == Alive("smoke-1", bool(bits & 1), bool(bits & 2), bool(bits & 4))
+    assert alive == Alive("smoke-1", bool(bits & 1), bool(bits & 2), bool(bits & 4), boot=line.smoke.boot)
     known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES)
     named = (codes.KINDS[kind], codes.PHASES[phase]) if known else ("smoke", "raised")
     assert (reading.kind, reading.phase) == named
