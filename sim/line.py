@@ -262,9 +262,11 @@ class Way:
             return b""
         if self._mimic_ms is None:
             self._mimic_ms, self._tape = now, tuple(self._recorded)
-        if now < self._mimic_ms or not self._tape:
+        if now < self._mimic_ms:
             return b""
         self._mimic_ms = now + MIMIC_MS
+        if not self._tape:
+            return b""
         frame = self._tape[self.counters["mimicked"] % len(self._tape)]
         self.counters["mimicked"] += 1
         return DELIMITER + frame + DELIMITER

@@ -61,9 +61,10 @@ class Twin:
 
     def step(self, received: bytes, now: int) -> bytes:
         """As of the terminal itself."""
-        if self.played.kind == "button" and now >= self._press_ms:
+        if now >= self._press_ms:
             self._press_ms = now + self._pause_ms()
-            self.played.do("press", now)
+            if self.played.kind == "button":
+                self.played.do("press", now)
         return self.played.step(received, now)
 
     def deadline(self, now: int) -> int:

@@ -286,6 +286,12 @@ def test_a_mimic_plays_all_that_was_recorded_again_and_again_until_the_line_is_c
     assert b"new" in line.up._tape
 
 
+def test_a_mimic_that_has_recorded_nothing_says_nothing_and_asks_for_no_turn_in_the_past() -> None:
+    empty = way(mimic=True)
+    assert empty.carry(b"", 100) == b""
+    assert empty.deadline() == 100 + MIMIC_MS
+
+
 def test_a_mimic_does_not_record_itself() -> None:
     recording = way()
     recording.carry(wire(FRAMES), 0)

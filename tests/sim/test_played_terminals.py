@@ -297,12 +297,14 @@ def test_a_recording_that_is_played_back_makes_a_dead_terminal_no_sign_of_life()
     assert wire.line.up.counters["mimicked"] > 1000
 
 
+@pytest.mark.parametrize("kind", ["button", "smoke"])
 @pytest.mark.parametrize("mishap", ["brown_out", "babble", "twin"])
-def test_a_dead_terminal_with_a_mishap_asks_for_no_turn_in_the_past(mishap: str) -> None:
-    wire = Wire("button")
+@pytest.mark.parametrize("life", ["dead", "alive"])
+def test_a_terminal_with_a_mishap_asks_for_no_turn_in_the_past(kind: str, mishap: str, life: str) -> None:
+    wire = Wire(kind)
     wire.run(1000)
     wire.terminal.do(mishap, wire.now)
-    wire.terminal.do("dead", wire.now)
+    wire.terminal.do(life, wire.now)
     for _ in range(2000):
         wire.terminal.step(b"", wire.now)
         due = wire.terminal.deadline(wire.now)
