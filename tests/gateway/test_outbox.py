@@ -628,11 +628,22 @@ def test_a_row_whose_record_is_damaged_is_put_aside_and_counted(bench: Bench, op
     connection.commit()
     connection.close()
     after = open_bench()
+    assert after.loaded(2).rows == (event(1),)
+    assert after.outbox.counters["outbox_damaged_rows"] == 1
     assert after.loaded().rows == (event(1),)
     assert after.outbox.counters["outbox_damaged_rows"] == 2
     assert after.loaded().rows == (event(1),)
     assert after.outbox.counters["outbox_damaged_rows"] == 2
     assert on_disk(bench.path, "SELECT count(*) FROM damaged") == [(2,)]
+
+
+def test_a_row_that_the_index_has_and_the_table_has_not_is_damaged(tmp_path: Path) -> None:
+    one = Database(tmp_path / "outbox.db", "gw-1")
+    one.write([event(1)], {}, [], 0)
+    (key,) = one.waiting()
+    gone = Key(99, EventId(7, 2), key.severity, key.terminal)
+    assert one.read([key, gone]) == ([event(1)], [gone])
+    one.close()
 
 
 def test_state_that_is_damaged_is_left_out(bench: Bench, open_bench: Callable[[], Bench]) -> None:

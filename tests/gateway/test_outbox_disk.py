@@ -334,13 +334,29 @@ def test_a_disk_that_cannot_be_read_while_it_runs_leaves_memory_and_heals(bench:
     told, loaded = bench.work()
     assert isinstance(told, Stored)
     assert (told.ok, bench.outbox.counters["outbox_failures"]) == (False, 1)
+    assert "I/O error" in told.detail
     assert loaded == Loaded((), {}, {})
     assert bench.outbox.deadline() == 1_000 + RETRY_MS
+    bench.outbox.commit([event(5000), event(5001)], {"b": b"y"})
+    bench.outbox.load(100, (EventId(7, 5000),))
+    assert bench.work() == [Loaded((event(5001),), {"b": b"y"}, {})]
     bench.disk.failing = frozenset()
-    well, loaded = bench.wait(1_000 + RETRY_MS)
+    well, committed, loaded = bench.wait(1_000 + RETRY_MS)
     assert well == Stored(True)
+    assert committed == Committed((EventId(7, 5000), EventId(7, 5001)))
     assert isinstance(loaded, Loaded)
-    assert (len(loaded.rows), loaded.state) == (100, {"a": b"x"})
+    assert (len(loaded.rows), loaded.state) == (100, {"a": b"x", "b": b"y"})
+
+
+def test_a_disk_that_can_be_neither_written_nor_read_leaves_what_is_in_memory(bench: Bench) -> None:
+    bench.outbox.commit([event(n) for n in range(3000)], {})
+    bench.work()
+    bench.disk.failing = frozenset({"read", "sync"})
+    bench.outbox.commit([event(n) for n in (5000, 5001, 5002)], {})
+    bench.outbox.load(1, (EventId(7, 5000),))
+    loaded = bench.work()[-1]
+    assert loaded == Loaded((event(5001),), {}, {"button-1": EventId(7, 5002)})
+    bench.disk.failing = frozenset()
 
 
 def test_a_disk_that_is_read_only_at_the_start_leaves_memory_and_heals(bench: Bench) -> None:
