@@ -647,13 +647,31 @@ def test_a_row_that_the_index_has_and_the_table_has_not_is_damaged(tmp_path: Pat
 
 
 def test_state_that_is_damaged_is_left_out(bench: Bench, open_bench: Callable[[], Bench]) -> None:
-    bench.commit(event(1), state={"a": b"one", "b": b"two"})
+    bench.commit(event(1), state={"a": b"one", "b": b"two", "c": b"three"})
     bench.stop()
     connection = sqlite3.connect(bench.path)
     connection.execute("UPDATE state SET value = x'6f6e66' WHERE name = 'a'")
+    connection.execute("UPDATE state SET name = 'd' WHERE name = 'c'")
     connection.commit()
     connection.close()
     assert open_bench().loaded().state == {"b": b"two"}
+
+
+@pytest.mark.parametrize("change", ["severity = 3", "severity = -1", "terminal = x'ff'"])
+def test_a_key_that_cannot_be_ours_has_the_database_replaced(bench: Bench, change: str) -> None:
+    bench.commit(event(1), event(2))
+    bench.stop()
+    connection = sqlite3.connect(bench.path)
+    connection.execute(f"UPDATE event SET {change} WHERE sequence = 2")
+    connection.commit()
+    connection.close()
+    after = Bench(bench.path)
+    assert after.wait(Stored).ok
+    after.outbox.load(9)
+    assert "a key that is not one" in after.wait(Stored).detail
+    assert after.wait(Replaced).salvaged == 2
+    assert after.wait(Loaded).rows == (event(1), event(2))
+    assert after.stop()
 
 
 def written(n: int) -> Event:

@@ -90,6 +90,18 @@ def bench() -> Bench:
 # --- steps ---
 
 
+def test_before_anything_is_done_nothing_is_pending_and_all_counters_are_there() -> None:
+    outbox = Bench().outbox
+    assert outbox.pending_since_ms() is None
+    assert outbox.size_bytes() == 0
+    assert dict(outbox.counters) == {
+        "outbox_dropped": 0,
+        "outbox_failures": 0,
+        "outbox_damaged_rows": 0,
+        "outbox_unstorable": 0,
+    }
+
+
 def test_nothing_is_due_until_something_is_asked(bench: Bench) -> None:
     assert not bench.outbox.due()
     assert bench.outbox.deadline() is None
