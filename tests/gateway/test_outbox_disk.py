@@ -18,6 +18,7 @@ from gateway.outbox import (
     Loaded,
     Outbox,
     Replaced,
+    Settled,
     Stored,
 )
 from protocol.record import Event, EventId, Interval, Now, Source, Stamp
@@ -58,11 +59,11 @@ class Bench:
         )
 
     def work(self) -> list[object]:
-        """Do all that is due now; what came of it."""
+        """Do all that is due now; what came of it, without what is said of receipts."""
         self.messages.clear()
         while self.outbox.due():
             self.outbox.perform(self.outbox.begin())
-        return list(self.messages)
+        return [message for message in self.messages if not isinstance(message, Settled)]
 
     def wait(self, until_ms: int) -> list[object]:
         """Let time pass, and do what is due when it is due; what came of it."""
