@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.record import Event, EventId, Interval
-from protocol.words import SEVERITIES
+from protocol.words import SEVERITIES, TROUBLE
 
 EVENTS_MAX: Final = 4_096  # in memory while the disk fails, about 4 MB; then the oldest trouble is dropped first
 GIVEN_MAX: Final = 512  # receipted before they were written, 500 kB: the centre has them and may one day ask for them
@@ -59,6 +59,15 @@ class Unwritten:
         self.lazy_ms = earlier(older.lazy_ms, self.lazy_ms)
         self.settle(settled)
         return self._bound()
+
+    def split(self) -> tuple[Unwritten, Unwritten]:
+        """What must be on disk even if little room is left, which is life and property with the state; and the rest."""
+        urgent = {name: event for name, event in self.events.items() if event.severity != TROUBLE}
+        rest = {name: event for name, event in self.events.items() if event.severity == TROUBLE}
+        return (
+            Unwritten(urgent, self.state, since_ms=self.since_ms),
+            Unwritten(rest, {}, self.settled, self.given, self.since_ms if rest else None, self.lazy_ms),
+        )
 
     def _bound(self) -> int:
         dropped = max(0, len(self.events) - EVENTS_MAX)

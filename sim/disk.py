@@ -61,7 +61,7 @@ class File:
         for change in reversed(changes):
             self.seen[change.offset : change.offset + len(change.before)] = change.before
             _resize(self.seen, change.size_before)
-        for offset, data, _, _ in changes:
+        for offset, data, _, _ in changes if share else ():
             if data is None:
                 if chance.random() < share:
                     _resize(self.seen, offset)

@@ -22,21 +22,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import database as database_module
+from gateway import pruning
 from gateway.database import Database, Key
 from gateway.home.messages import Committed
-from gateway.outbox import (
-    KEEP_MS_MAX,
-    RETRY_MS_MAX,
-    SETTLE_MS_MAX,
-    Found,
-    Loaded,
-    Outbox,
-    Replaced,
-    Settled,
-    Stored,
-    by_urgency,
-)
+from gateway.outbox import KEEP_MS_MAX, SETTLE_MS_MAX, Found, Loaded, Outbox, Replaced, Settled, Stored
+from gateway.salvage import ASIDE_MAX, set_aside
+from gateway.store import RETRY_MS_MAX
+from gateway.urgency import by_urgency
 from protocol.record import INT_MAX, Event, EventId, Interval, Now, Source, Stamp
 from protocol.words import LIFE, PROPERTY, TROUBLE, Told
 from sim import shim
@@ -519,8 +511,8 @@ def test_a_file_that_is_no_database_is_kept_aside(tmp_path: Path) -> None:
     path.write_bytes(b"not a database at all, " * 100)
     bench = Bench(path)
     assert not bench.wait(Stored).ok
-    kept = Path(bench.wait(Replaced).kept)
     assert bench.wait(Stored).ok
+    kept = Path(bench.wait(Replaced).kept)
     assert kept.name == "outbox.db.corrupt-1800000000000"
     assert kept.read_bytes().startswith(b"not a database")
     assert bench.commit(event(1)).events
@@ -577,7 +569,7 @@ def test_the_oldest_databases_kept_aside_are_removed(tmp_path: Path) -> None:
         bench.wait(Replaced)
         bench.stop()
     kept = [one for one in tmp_path.iterdir() if "corrupt" in one.name and not one.name.endswith(("-wal", "-shm"))]
-    assert len(kept) <= database_module.ASIDE_MAX
+    assert len(kept) <= ASIDE_MAX
 
 
 def test_what_is_kept_aside_keeps_its_log_and_goes_with_it(tmp_path: Path) -> None:
@@ -585,9 +577,9 @@ def test_what_is_kept_aside_keeps_its_log_and_goes_with_it(tmp_path: Path) -> No
     for number in range(5):
         for beside in ("", "-wal", "-shm"):
             (tmp_path / f"outbox.db{beside}").write_text(f"{number}{beside}")
-        database_module.set_aside(path, tmp_path / f"outbox.db.corrupt-{number}")
+        set_aside(path, tmp_path / f"outbox.db.corrupt-{number}")
     left = {one.name: one.read_text() for one in tmp_path.iterdir()}
-    newest = range(5 - database_module.ASIDE_MAX, 5)
+    newest = range(5 - ASIDE_MAX, 5)
     assert left == {f"outbox.db.corrupt-{n}{beside}": f"{n}{beside}" for n in newest for beside in ("", "-wal", "-shm")}
 
 
@@ -613,8 +605,8 @@ def test_a_file_that_was_removed_is_begun_again_and_nothing_is_told_committed_in
     bench.commit(event(1))
     bench.path.unlink()
     bench.outbox.commit([event(2)], {})
-    bench.wait(Replaced)
     assert bench.wait(Committed).events == (EventId(7, 2),)
+    bench.wait(Replaced)
     assert bench.stop()
     assert rows_on_disk(bench.path, "1") == [2]
 
@@ -751,8 +743,8 @@ def test_what_is_settled_is_told_at_the_start_and_as_it_becomes_so(
 
 
 def test_what_is_settled_is_told_anew_when_some_of_it_was_pruned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "SETTLED_ROWS_MAX", 3)
-    monkeypatch.setattr(database_module, "PRUNE_EVERY_ROWS", 6)
+    monkeypatch.setattr(pruning, "ROWS_MAX", 3)
+    monkeypatch.setattr(pruning, "EVERY_ROWS", 12)
     bench.wait(Settled)
     bench.commit(*(event(n) for n in range(1, 7)))
     settle(bench, *range(1, 7))
@@ -821,36 +813,7 @@ def pairs(intervals: list[Interval]) -> list[tuple[Interval, Interval]]:
     return [(two, after) for two in intervals for after in intervals if two.epoch == after.epoch and two is not after]
 
 
-# --- limits ---
-
-
-def test_receipted_rows_are_pruned_by_number_and_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "SETTLED_ROWS_MAX", 20)
-    monkeypatch.setattr(database_module, "PRUNE_EVERY_ROWS", 10)
-    one = Database(tmp_path / "outbox.db", "gw-1")
-    for n in range(100):
-        one.write([event(n)], {}, [Interval(7, n, n)] if n != 3 else [], 1_000_000)
-    count = one._connection.execute("SELECT count(*) FROM event").fetchone()[0]
-    assert 20 <= count <= 31
-    assert [key.id.sequence for key in one.waiting()] == [3]
-    one.write(map(event, range(200, 220)), {}, [Interval(7, 200, 220)], 1_000_000 + database_module.SETTLED_S_MAX + 1)
-    one.write([event(300)], {}, [], 1_000_000 + database_module.SETTLED_S_MAX + 1)
-    left = [row[0] for row in one._connection.execute("SELECT sequence FROM event ORDER BY 1")]
-    assert left == [3, *range(201, 220), 300] or left == [3, *range(200, 220), 300]
-    one.close()
-
-
-def test_troubles_of_a_long_outage_are_bounded_on_disk_and_alarms_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "UNSETTLED_TROUBLES_MAX", 5)
-    one = Database(tmp_path / "outbox.db", "gw-1")
-    one.write([event(n, (TROUBLE, LIFE)[n % 2]) for n in range(40)], {}, [], 0)
-    one.close()
-    one = Database(tmp_path / "outbox.db", "gw-1")
-    one.write([], {"a": b"x"}, [], 0)
-    assert sorted(key.id.sequence for key in one.waiting()) == sorted([*range(1, 40, 2), 30, 32, 34, 36, 38])
-    one.close()
+# --- what it costs ---
 
 
 def written_bytes() -> int:

@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway import sending as sending_module
 from gateway.database import key_of
-from gateway.outbox import by_urgency
 from gateway.sending import (
     AGAIN_HELD_MAX,
     AGAIN_TRIES_MAX,
@@ -22,6 +21,7 @@ from gateway.sending import (
     WINDOW,
     Sending,
 )
+from gateway.urgency import by_urgency
 from protocol.record import Event, EventId, Interval, Stamp
 from protocol.words import LIFE, PROPERTY, SEVERITIES, TROUBLE
 

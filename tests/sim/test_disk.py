@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.database import Database, set_aside
+from gateway.database import Database
+from gateway.salvage import set_aside
 from sim.disk import SECTOR_BYTES, Cut, Disk
 from sim.vfs import connect
 
