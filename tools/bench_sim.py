@@ -26,7 +26,10 @@ PARTS: Final = {
     "devices": ("devices/",),
     "link": ("protocol/wire/", "gateway/bridges/"),
     "core": ("gateway/home/",),
-    "outbox": ("gateway/outbox", "gateway/database", "gateway/unwritten", "protocol/"),
+    "outbox": (
+        *("gateway/outbox", "gateway/store", "gateway/database", "gateway/schema", "gateway/pruning"),
+        *("gateway/unwritten", "gateway/urgency", "gateway/reserve", "gateway/salvage", "protocol/"),
+    ),
     "modelled disk": ("sim/disk", "sim/vfs"),
     "played line and terminals": ("sim/line", "sim/terminals", "sim/stimuli", "sim/sensor_faults"),
     "event queue and glue": ("sim/",),

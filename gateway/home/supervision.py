@@ -15,7 +15,7 @@ from gateway.home.roster import Roster
 
 SILENT: Final = "terminal_silent"
 SAVE_MS: Final = 600_000  # a silence is stored at most this often for each terminal, so that a quiet day writes little
-STEPS: Final = 4  # and no sooner than after this part of what is allowed: heartbeats in time store nothing at all
+STEP_PCT: Final = 40  # and no sooner than after this part of what is allowed: heartbeats, thrice in it, store nothing
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Watch:
     save_after_ms: int | None = None  # None: nothing was stored since this start
 
     def step_ms(self) -> int:
-        return min(SAVE_MS, self.limit_ms // STEPS)
+        return min(SAVE_MS, self.limit_ms * STEP_PCT // 100)
 
     def missed_ms(self) -> int:
         return self.heard_ms + self.limit_ms

@@ -482,9 +482,9 @@ def test_silence_grows_across_restarts() -> None:
     state: dict[str, bytes] = {}
     for epoch in range(1, 9):
         home = new_home(epoch=epoch, state=state)
-        turns = [home.tick(at(ms)) for ms in range(0, 60_000, 1000)]
+        turns = [home.tick(at(ms)) for ms in range(0, 90_000, 1000)]
         if any(events(turn) for turn in turns):
-            assert epoch == 4  # 50 s are stored of each minute
+            assert epoch == 3  # 80 s are stored of each 90
             return
         state.update(stored(*turns))
     pytest.fail("never missed")
@@ -492,12 +492,12 @@ def test_silence_grows_across_restarts() -> None:
 
 def test_a_stored_silence_is_forgotten_beside_the_event_that_ends_it() -> None:
     home = new_home()
-    (silence,) = home.tick(at(60_000))
+    (silence,) = home.tick(at(90_000))
     assert isinstance(silence, Commit)
     assert (silence.events, set(silence.state)) == ((), {f"silence/{terminal.id}" for terminal in ROSTER})
-    (commit,) = only(Commit, home.handle(said("smoke-1", "raised"), at(61_000)))
+    (commit,) = only(Commit, home.handle(said("smoke-1", "raised"), at(91_000)))
     assert commit.state["silence/smoke-1"] is None
-    assert home.handle(Alive("gas-1"), at(61_000)) == [Keep({"silence/gas-1": None})]
+    assert home.handle(Alive("gas-1"), at(91_000)) == [Keep({"silence/gas-1": None})]
 
 
 def test_a_terminal_that_is_no_longer_here_leaves_nothing_behind() -> None:
