@@ -49,6 +49,7 @@ class Watch:
         self._unwritten: dict[str, tuple[str, str]] = {}
         self._standing: set[tuple[str, str]] = set()  # alarms whose raise is on the card
         self._raises: dict[str, tuple[str, str]] = {}  # of these events, once they are committed
+        self._taken: set[tuple[object, ...]] = set()  # by this process: terminals' names for their events
         self._timeline = timeline
         self._at_centre: Counter[Key] = Counter()
         self._last: dict[tuple[str, int], int] = {}
@@ -99,6 +100,7 @@ class Watch:
             self.forgotten.update(self._unwritten.values())
             self._unwritten.clear()
             self._raises.clear()
+            self._taken.clear()
         elif what == "error":
             raise Broken("error", f"error in the agent: {details['trace']}", f"网关程序出错：{details['trace']}")
         elif what == "storage" and "kept aside" in details["detail"] and not self.may_damage:
@@ -113,6 +115,8 @@ class Watch:
         elif kind == "uplink_lost":
             self.uplink_lost = phase == RAISED
         verified = UNVERIFIED not in details["flags"]
+        if verified and details["source"] is not None:
+            self._once((details["terminal"], *details["source"], kind, phase == RESTORED))
         if verified and kind not in LAPSING:
             self._remembers(details["id"], (details["terminal"], kind), phase, NO_RAISE in details["flags"])
         if details["phase"] == RAISED and verified and action(details["kind"]).siren and self._siren_ms is None:
@@ -120,6 +124,13 @@ class Watch:
             raise Broken(
                 "siren", f"{who}: {details['kind']} is raised and the siren is quiet", f"{who}：报警但警号未响"
             )
+
+    def _once(self, source: tuple[object, ...]) -> None:
+        """A process makes one event of one event of a terminal, however often it is told of it."""
+        if source in self._taken:
+            what = " ".join(map(str, source))
+            raise Broken("again", f"{what}: taken a second time by the same process", f"{what}：被同一进程重复采纳")
+        self._taken.add(source)
 
     def _remembers(self, name: str, alarm: tuple[str, str], phase: str, unknown: bool) -> None:
         """An alarm whose raise is on the card is known to every later start."""

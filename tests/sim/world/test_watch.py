@@ -80,7 +80,7 @@ def test_a_centre_that_lost_its_memory_may_be_told_again_in_any_order(watch: Wat
 
 
 def test_an_alarm_without_its_siren_is_told(watch: Watch) -> None:
-    raised = {"id": "1-1", "kind": "smoke", "phase": "raised", "terminal": "smoke-1", "flags": []}
+    raised = {"id": "1-1", "kind": "smoke", "phase": "raised", "terminal": "smoke-1", "flags": [], "source": None}
     watch.gateway("raised", {**raised, "flags": ["unverified"]})
     watch.gateway("siren", {"state": "on", "kind": "smoke"})
     watch.gateway("raised", raised)
@@ -100,7 +100,7 @@ def test_an_error_in_the_agent_and_a_damaged_outbox_are_told(watch: Watch) -> No
 
 
 def test_an_alarm_whose_raise_is_on_the_card_may_not_be_forgotten(watch: Watch) -> None:
-    smoke = {"id": "1-1", "kind": "smoke", "phase": "raised", "terminal": "smoke-1", "flags": []}
+    smoke = {"id": "1-1", "kind": "smoke", "phase": "raised", "terminal": "smoke-1", "flags": [], "source": None}
     ended = {**smoke, "id": "2-1", "phase": "restored", "flags": ["no_raise"]}
     watch.gateway("siren", {"state": "on", "kind": "smoke"})
     for remembers in (False, True):
@@ -115,8 +115,18 @@ def test_an_alarm_whose_raise_is_on_the_card_may_not_be_forgotten(watch: Watch) 
             watch.gateway("raised", ended)
 
 
+def test_one_event_of_a_terminal_is_taken_once_by_a_process(watch: Watch) -> None:
+    press = {"id": "1-1", "kind": "button", "phase": "raised", "terminal": "button-1", "flags": [], "source": [5, 1]}
+    watch.gateway("raised", press)
+    watch.gateway("killed", {})
+    watch.gateway("raised", press)
+    watch.gateway("raised", {**press, "source": [5, 2]})
+    with pytest.raises(Broken, match="second time"):
+        watch.gateway("raised", {**press, "phase": "updated"})
+
+
 def test_what_a_crash_took_before_it_was_written_is_forgotten_until_it_is_written(watch: Watch) -> None:
-    tamper = {"id": "1-1", "kind": "tamper", "phase": "raised", "terminal": "smoke-1", "flags": []}
+    tamper = {"id": "1-1", "kind": "tamper", "phase": "raised", "terminal": "smoke-1", "flags": [], "source": None}
     watch.gateway("raised", tamper)
     watch.gateway("committed", {"ids": ["1-1"]})
     watch.gateway("killed", {})
