@@ -86,6 +86,7 @@ class Agent:
         self._resident = CommandDriver("tell", config.resident.command, journal)
         self._started_ms = self._beat_ms = self._looked_ms = clock.now().mono_ms
         self._storage = StorageWatch()
+        self._remembers = False  # the core knows what the card does
         self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
         self._loading = False
         self._finding: str | None = None  # the uplink whose centre waits for what it has lost
@@ -224,7 +225,11 @@ class Agent:
     def _on_loaded(self, message: Loaded, now: Now) -> list[Effect]:
         self._delivery.loaded(message.rows, message.more, now)
         self._loading = False
-        return []
+        if self._remembers or not message.whole:
+            return []
+        self._remembers = True
+        self._path_lost = None  # to be stated anew: the trouble may stand in what is remembered now
+        return self._home.remember(message.state, {event.id for event in message.rows}, now)
 
     def _on_stored(self, message: Stored, now: Now) -> list[Effect]:
         self._journal.note("storage", ok=message.ok, detail=message.detail)

@@ -38,6 +38,7 @@ class Loaded:
     state: Mapping[str, bytes]
     more: Mapping[str, EventId]  # terminals of which more events wait here, and the first of each
     last_epoch: int = 0  # the highest of all that wait, for a start to number its own events above
+    whole: bool = True  # False: what is on the disk cannot be read now, or not all of it as yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +312,7 @@ class Store:
             {name: value for name, value in {**state, **unwritten.state}.items() if value is not None},
             more,
             last_epoch,
+            self.whole(),
         )
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:

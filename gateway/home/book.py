@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -57,13 +57,14 @@ class Book:
         turn.events.append(replace(event, flags=(UNVERIFIED, *event.flags)))
         self._call(turn, event)
 
-    def resume(self, turn: Turn, unsettled: Container[EventId]) -> None:
-        """What stood when the last epoch ended goes on: the siren, and the calls that nobody has received yet."""
+    def resume(self, turn: Turn, unsettled: Container[EventId], found: Collection[tuple[str, str]]) -> None:
+        """Of what stood when the last epoch ended, `found` goes on: the siren, and the calls that nobody has received
+        yet."""
         sounding = loudest(kind for _, kind in self.alarms)
-        if sounding is not None:
+        if found and sounding is not None:
             turn.sirens.append(Siren(True, sounding))
         for (terminal, kind), alarm in self.alarms.items():
-            if action(kind).tell and alarm.id in unsettled:
+            if (terminal, kind) in found and action(kind).tell and alarm.id in unsettled:
                 turn.tells.append(self.calls.begin(terminal, kind, alarm.id, turn.now.mono_ms))
 
     def _move(self, turn: Turn, terminal: Terminal, said: Reading, row: Row) -> Event:

@@ -75,7 +75,7 @@ class Home:
         self._battery_pct: dict[str, int] = {}
         opening = Turn(now)
         self._load(opening, state or {})
-        self._book.resume(opening, unsettled)
+        self._book.resume(opening, unsettled, set(self._book.alarms))
         self._opening = opening if opening.effects() else None  # performed with the first turn
 
     def handle(self, message: Input, now: Now) -> list[Effect]:
@@ -112,6 +112,22 @@ class Home:
     def slept(self, ms: int) -> None:
         """The gateway itself stood still for the last `ms`, stopped or suspended: that is no silence of a terminal."""
         self._supervision.slept(ms)
+
+    def remember(self, state: Mapping[str, bytes], unsettled: Container[EventId], now: Now) -> list[Effect]:
+        """Take over which alarms stand, from the `state` of a card that could not be read at the start: those that are
+        not known here. They end as any other does."""
+        turn = self._turn(now)
+        known = set(self._book.alarms)
+        for key, data in state.items():
+            words = parts.words(key)
+            if words is None or words[0] != parts.ALARM or words[1:] in known:
+                continue
+            if words[1] in self._roster or words[1] == self._own.id:
+                self._load_part(words, parts.numbers(data), now.mono_ms)
+        found = set(self._book.alarms) - known
+        self._supervision.load_silent(terminal for terminal, kind in found if kind == SILENT)
+        self._book.resume(turn, unsettled, found)
+        return turn.effects()
 
     def deadline(self) -> int | None:
         """When `tick` is due next, in monotonic ms; None if nothing is."""

@@ -23,7 +23,7 @@ from gateway.home.messages import (
 )
 from gateway.home.pace import BURST, REFILL_MS
 from gateway.home.quiet import QUIET_MS
-from gateway.home.roster import Roster, Terminal
+from gateway.home.roster import SILENCE_S_MAX, Roster, Terminal
 from protocol.record import Event, EventId, Interval, Now, Sent, Source, Stamp, decode
 from protocol.words import KINDS, TROUBLE
 
@@ -661,3 +661,38 @@ def test_a_restore_that_waits_for_its_pace_is_not_overtaken_by_a_heartbeat() -> 
     assert events(quiet(home, 1001)) == []
     (event,) = events(home.tick(at(1000 + 2 * REFILL_MS)))
     assert (event.phase, event.source) == ("restored", Source(9, BURST + 2))
+
+
+# --- what a card that could not be read at the start tells later ---
+
+
+def test_an_alarm_that_stands_on_a_card_read_late_goes_on_and_can_end() -> None:
+    raised = new_home(epoch=1).handle(said("smoke-1", "raised"), at(1000))
+    home = new_home(epoch=2)
+    effects = home.remember(stored(raised), {EventId(1, 1)}, at(5000))
+    assert (events(effects), only(Siren, effects)) == ([], [Siren(True, "smoke")])
+    assert [tell.message for tell in only(Tell, effects)] == ["sending"]
+    event = event_of(home.handle(said("smoke-1", "restored", 2), at(6000)))
+    assert (event.phase, event.alarm, event.flags) == ("restored", EventId(1, 1), ())
+
+
+def test_what_is_known_here_is_newer_than_what_a_card_read_late_tells() -> None:
+    raised = new_home(epoch=1).handle(said("smoke-1", "raised"), at(1000))
+    home = new_home(epoch=2)
+    home.handle(said("smoke-1", "raised", 1, boot=10), at(3000))
+    assert home.remember(stored(raised), (), at(5000)) == []
+    assert event_of(home.handle(said("smoke-1", "restored", 2, boot=10), at(6000))).alarm == EventId(2, 1)
+
+
+def test_a_terminal_that_was_missed_before_a_card_read_late_is_not_missed_again_and_is_found() -> None:
+    before = new_home(epoch=1)
+    silent = before.tick(at(SILENCE_S_MAX * 1000))
+    home = new_home(epoch=2)
+    assert events(home.remember(stored(silent), (), at(5000))) == []
+    assert events(home.tick(at(SILENCE_S_MAX * 1000))) == []
+    assert event_of(home.handle(Alive("gas-1"), at(700_000))).phase == "restored"
+
+
+def test_a_card_read_late_may_tell_anything() -> None:
+    state = {"alarm/nobody/smoke": b"", "alarm/smoke-1/smoke": b"rotten", "": b"", "source/smoke-1": b"x"}
+    assert new_home().remember(state, (), at(5000)) == []

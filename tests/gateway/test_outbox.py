@@ -489,7 +489,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Path) ->
     detail = bench.wait(Stored).detail
     assert detail == f"{bench.path}: [Errno 17] File exists: '{bench.path.parent}'"
     bench.outbox.commit([event(1)], {"a": b"x"})
-    assert bench.loaded() == Loaded((event(1),), {"a": b"x"}, {})
+    assert bench.loaded() == Loaded((event(1),), {"a": b"x"}, {}, whole=False)
     (tmp_path / "data").unlink()
     bench.mono_ms += RETRY_MS_MAX
     assert bench.wait(Committed).events == (EventId(7, 1),)

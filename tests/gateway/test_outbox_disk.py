@@ -341,11 +341,11 @@ def test_a_disk_that_cannot_be_read_while_it_runs_leaves_memory_and_heals(bench:
     assert isinstance(told, Stored)
     assert (told.ok, bench.outbox.counters["outbox_failures"]) == (False, 1)
     assert "I/O error" in told.detail
-    assert loaded == Loaded((), {}, {})
+    assert loaded == Loaded((), {}, {}, whole=False)
     assert bench.outbox.deadline() == 1_000 + RETRY_MS
     bench.outbox.commit([event(5000), event(5001)], {"b": b"y"})
     bench.outbox.load(100, (EventId(7, 5000),))
-    assert bench.work()[-1] == Loaded((event(5001),), {"b": b"y"}, {})
+    assert bench.work()[-1] == Loaded((event(5001),), {"b": b"y"}, {}, whole=False)
     bench.disk.failing = frozenset()
     well, committed, loaded = bench.wait(1_000 + RETRY_MS_MAX)
     assert well == Stored(True)
@@ -361,7 +361,7 @@ def test_a_disk_that_can_be_neither_written_nor_read_leaves_what_is_in_memory(be
     bench.outbox.commit([event(n) for n in (5000, 5001, 5002)], {})
     bench.outbox.load(1, (EventId(7, 5000),))
     loaded = bench.work()[-1]
-    assert loaded == Loaded((event(5001),), {}, {"button-1": EventId(7, 5002)})
+    assert loaded == Loaded((event(5001),), {}, {"button-1": EventId(7, 5002)}, whole=False)
     bench.disk.failing = frozenset()
 
 
