@@ -84,7 +84,12 @@ AREAS: Final[dict[str, Area]] = {
     ),
     "intake": Area(
         ("dispatch/intake.py", "dispatch/store.py"),
-        ("tests/dispatch/test_intake.py", "tests/dispatch/test_centre_store.py", "tests/dispatch/test_desk.py"),
+        (
+            "tests/dispatch/test_intake.py",
+            "tests/dispatch/test_centre_store.py",
+            "tests/dispatch/test_desk.py",
+            "tests/dispatch/test_resend.py",
+        ),
         90,
     ),
     "link": Area(
