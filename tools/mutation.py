@@ -40,7 +40,7 @@ UNTESTED: Final = "untested"  # no test comes by it
 OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED)
 _BY_EXIT: Final = {0: SURVIVED, 1: KILLED, 2: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED}  # pytest's and mutmut's
 _SQL: Final = re.compile(
-    r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
+    r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|AND|ORDER|SET|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
 )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -256,6 +257,12 @@ def test_a_damaged_database_is_kept_with_what_is_beside_it(path: Path) -> None:
     store_module._put_aside(path)
     left = {one.name: one.read_text() for one in path.parent.iterdir()}
     assert left == {f"centre.db.damaged-1{beside}": f"old{beside}" for beside in ("", "-wal", "-shm")}
+
+
+def test_another_thread_may_go_on_with_it(store: Store) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(commit, store, event(1)).result()
+    assert ids(store) == [1]
 
 
 def test_what_is_no_sql_is_told_as_it_is(store: Store) -> None:
