@@ -257,13 +257,13 @@ def test_each_terminal_has_a_pace_of_its_own_and_what_waits_is_counted() -> None
 
 
 def test_a_raise_never_waits() -> None:
-    home = new_home()
+    home = new_home(5000)
     for number in range(1, BURST + 1):
-        home.handle(said("smoke-1", "test", number), at(0))
-    assert home.handle(said("smoke-1", "test", BURST + 1), at(0)) == []
-    effects = home.handle(said("smoke-1", "raised", BURST + 2), at(0))
+        home.handle(said("smoke-1", "test", number), at(5000))
+    assert home.handle(said("smoke-1", "test", BURST + 1), at(5000)) == []
+    effects = home.handle(said("smoke-1", "raised", BURST + 2), at(5000))
     assert [event.phase for event in events(effects)] == ["test", "raised"]  # in the terminal's own order
-    assert [event.time.mono_ms for event in events(effects)] == [0, 0]
+    assert [event.time.mono_ms for event in events(effects)] == [5000, 5000]
     assert effects[0] == Siren(True, "smoke")
 
 
@@ -610,6 +610,28 @@ def test_the_twin_in_clean_air_of_a_terminal_whose_alarm_stands_ends_nothing() -
     for t_ms in range(10_000, 600_000, 50_000):
         assert events(quiet(home, t_ms, boot=8)) == []
         assert events(home.handle(Alive("smoke-1", alarm=True, boot=9), at(t_ms + 10_000))) == []
+
+
+def test_an_alarm_that_its_terminal_goes_on_stating_stands() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    for t_ms in range(10_000, 600_000, 20_000):
+        assert events(home.handle(Alive("smoke-1", alarm=True, boot=9), at(t_ms))) == []
+    assert [alarm["kind"] for alarm in home.alarms(at(600_000)) if alarm["terminal"] == "smoke-1"] == ["smoke"]
+
+
+def test_a_terminal_that_says_nothing_of_its_alarm_ends_it_never() -> None:
+    home = new_home()
+    home.handle(said("smoke-1", "raised"), at(1000))
+    for t_ms in range(10_000, 600_000, 20_000):
+        assert events(home.handle(Alive("smoke-1", boot=9), at(t_ms))) == []
+
+
+def test_a_button_that_says_that_no_alarm_stands_ends_no_call() -> None:
+    home = new_home()
+    home.handle(said("button-1", "raised"), at(1000))
+    for t_ms in range(2_000, 600_000, 2_000):
+        assert events(home.handle(Alive("button-1", alarm=False, boot=9), at(t_ms))) == []
 
 
 def test_what_it_said_before_it_cried_anew_counts_no_more() -> None:

@@ -354,6 +354,39 @@ def test_a_disk_that_cannot_be_read_while_it_runs_leaves_memory_and_heals(bench:
     assert (len(loaded.rows), loaded.state) == (100, {"a": b"x", "b": b"y"})
 
 
+def test_nothing_settled_is_found_while_the_disk_cannot_be_read(bench: Bench) -> None:
+    bench.outbox.commit([event(n) for n in range(100)], {})
+    bench.work()
+    bench.outbox.settle([Interval(7, 0, 99)])
+    bench.wait(1_000 + SETTLE_MS_MAX)
+    assert bench.outbox._database is not None
+    bench.outbox._database._connection.execute("PRAGMA shrink_memory")  # what it has read it must read again
+    bench.disk.failing = frozenset({"read"})
+    bench.outbox.find((Interval(7, 0, 9),), 5)
+    told, found = bench.work()
+    assert isinstance(told, Stored)
+    assert (told.ok, "I/O error" in told.detail, found) == (False, True, Found(()))
+    bench.disk.failing = frozenset()
+    assert bench.wait(bench.mono_ms + RETRY_MS_MAX) == [Stored(True)]
+    bench.outbox.find((Interval(7, 0, 9),), 5)
+    assert bench.work() == [Found(tuple(event(n) for n in range(5, 10)))]
+
+
+def test_what_is_settled_is_told_once_after_a_start_whatever_is_looked_for(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.work()
+    bench.outbox.settle([Interval(7, 1, 1)])
+    bench.outbox.close()
+    bench.work()
+    after = Bench(bench.disk)
+    after.outbox.find((Interval(7, 1, 1),), 5)
+    after.work()
+    assert after.messages == [Stored(True), Found((event(1),)), Settled((Interval(7, 1, 1),), all=True)]
+    after.outbox.find((Interval(7, 1, 1),), 5)
+    after.work()
+    assert after.messages == [Found((event(1),))]
+
+
 def test_a_disk_that_can_be_neither_written_nor_read_leaves_what_is_in_memory(bench: Bench) -> None:
     bench.outbox.commit([event(n) for n in range(3000)], {})
     bench.work()
