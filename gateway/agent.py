@@ -88,7 +88,7 @@ class Agent:
         self._storage = StorageWatch()
         self._remembers = False  # the core knows what the card does
         self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
-        self._loading = False
+        self._loading: set[int] = set()  # centres for which the outbox has been asked for more
         self._finding: str | None = None  # the uplink whose centre waits for what it has lost
         self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
             Ask: self._on_ask,
@@ -161,9 +161,10 @@ class Agent:
         self._delivery.transmit(now)
         if now.mono_ms >= self._beat_ms:
             self._beat(now)
-        if not self._loading and (held := self._delivery.wanting(LOAD_ROWS)) is not None:
-            self._loading = True
-            self._outbox.load(LOAD_ROWS, held)
+        for centre in self._delivery.centres():
+            if centre not in self._loading and (held := self._delivery.wanting(LOAD_ROWS, centre)) is not None:
+                self._loading.add(centre)
+                self._outbox.load(LOAD_ROWS, held, centre)
 
     # --- what comes in ---
 
@@ -195,13 +196,15 @@ class Agent:
         receipt, asked_ms = opened
         if asked_ms is not None:
             self._clock.learn(receipt.wall_ms, asked_ms, now.mono_ms)
-        if settled := self._delivery.settle(receipt):
-            self._outbox.settle(receipt.intervals)
-            self._journal.note("receipted", ids=[str(event) for event in settled])
-        return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals else []
+        centre = self._delivery.centre_of(message.name)
+        if settled := self._delivery.settle(receipt, centre):
+            self._outbox.settle(receipt.intervals, centre)
+            self._journal.note("receipted", ids=[str(event) for event in settled], uplink=message.name)
+        # The first centre is the one that sends help: what only another has is neither safe nor received.
+        return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals and centre == 0 else []
 
     def _on_command(self, message: Downlink) -> None:
-        command = self._delivery.command(message.payload)
+        command = self._delivery.command(message.name, message.payload)
         if command is None:
             return
         if self._finding is not None:  # the disk is slow: the centre asks again
@@ -223,9 +226,9 @@ class Agent:
         return []
 
     def _on_loaded(self, message: Loaded, now: Now) -> list[Effect]:
-        self._delivery.loaded(message.rows, message.more, now)
-        self._loading = False
-        if self._remembers or not message.whole:
+        self._delivery.loaded(message.rows, message.more, now, message.centre)
+        self._loading.discard(message.centre)
+        if self._remembers or not message.whole or message.centre:
             return []
         self._remembers = True
         self._path_lost = None  # to be stated anew: the trouble may stand in what is remembered now

@@ -13,6 +13,7 @@ from protocol.topic import ID
 from protocol.words import KINDS, TROUBLE, Told
 
 CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
+UPLINKS_MAX: Final = 8  # a house has two ways out and a second centre; each holds a thousand events in memory
 TERMINAL_KINDS: Final = tuple(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE)
 
 
@@ -25,6 +26,7 @@ class UplinkConfig:
     ca: Path
     certificate: Path
     key: Path
+    centre: Path  # the public key of the centre at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def load(path: Path) -> Config:
     """
     folder = path.parent
     top = _read(path)
+    centre = top.text("centre")
     simulation = top.flag("simulation", False)
     bridges = tuple(_bridge(row) for row in top.tables("bridge", ()))
     config = Config(
@@ -92,9 +95,9 @@ def load(path: Path) -> Config:
         clock_anchor_ms=top.number("clock_anchor_ms", 0, 2**53, 0),
         data=folder / top.text("data", "data"),
         identity=folder / top.text("identity"),
-        centre=folder / top.text("centre"),
+        centre=folder / centre,
         heartbeat_s=top.number("heartbeat_s", 5, 3600, 30),
-        uplinks=tuple(_uplink(row, folder, n) for n, row in enumerate(top.tables("uplink"), 1)),
+        uplinks=tuple(_uplink(row, folder, n, centre) for n, row in enumerate(top.tables("uplink"), 1)),
         bridges=bridges,
         terminals=_terminals(folder / top.text("terminals"), {bridge.id for bridge in bridges}),
         siren=_driver(top.table("siren", {})),
@@ -102,6 +105,11 @@ def load(path: Path) -> Config:
         socket=folder / _status_socket(top.table("status", {})),
     )
     top.finish()
+    if not 1 <= len(config.uplinks) <= UPLINKS_MAX:
+        count = len(config.uplinks)
+        raise Told(
+            f"{path}: {count} uplinks; 1 to {UPLINKS_MAX}", f"{path}：上行有 {count} 个；须为 1 到 {UPLINKS_MAX} 个"
+        )
     if any(terminal.id == config.gateway for terminal in config.terminals):
         raise Told(
             f"{path}: a terminal has the gateway's id {config.gateway}", f"{path}：有终端与网关同名 {config.gateway}"
@@ -120,7 +128,7 @@ def _read(path: Path) -> Table:
     return Table.parsed(data, str(path), CONFIG_BYTES_MAX)
 
 
-def _uplink(row: Table, folder: Path, number: int) -> UplinkConfig:
+def _uplink(row: Table, folder: Path, number: int, centre: str) -> UplinkConfig:
     row.choice("kind", ("mqtt",))
     uplink = UplinkConfig(
         name=row.text("name", f"mqtt-{number}", ID),
@@ -128,6 +136,7 @@ def _uplink(row: Table, folder: Path, number: int) -> UplinkConfig:
         ca=folder / row.text("ca"),
         certificate=folder / row.text("certificate"),
         key=folder / row.text("key"),
+        centre=folder / row.text("centre", centre),
     )
     row.finish()
     return uplink

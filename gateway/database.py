@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ CHECKPOINT_PAGES: Final = 256  # the log is copied back at 256 kB, so that hot p
 TRANSACTION_PAGES: Final = 2  # that it writes beside one for each row, which is never too little
 
 STATE: Final = "SELECT name, crc, value FROM state NOT INDEXED"
+CENTRES_MAX: Final = 32  # beside the first, a bit each
+
 # Gaps and islands: within a run of sequences, sequence less rank is the same.
 _ISLANDS: Final = """
     SELECT epoch, min(sequence), max(sequence) FROM (
@@ -25,8 +28,8 @@ _ISLANDS: Final = """
     ) GROUP BY epoch, island ORDER BY epoch DESC, min(sequence) DESC LIMIT ?
 """
 _INSERT: Final = (
-    "INSERT OR IGNORE INTO event (epoch, sequence, severity, terminal, written_s, crc, record)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO event (epoch, sequence, severity, terminal, written_s, settled, crc, record, owed)"
+    " VALUES (?, ?, ?, ?, ?, {settled}, ?, ?, ?)"
 )
 
 
@@ -65,7 +68,8 @@ class Database:
 
     What is done to files here goes through `connect` and through `path` and its like: a disk can be played."""
 
-    def __init__(self, path: Path, gateway: str, connect: Connect = connect):
+    def __init__(self, path: Path, gateway: str, connect: Connect = connect, others: Sequence[bytes] = ()):
+        """`others` are the keys of centres beside the first; the first has number 0, these are numbered from 1."""
         self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._connection = opened(path, connect)
@@ -73,6 +77,7 @@ class Database:
         self._logged_pages = 0  # about; since the log was last copied back
         try:
             prepare(self._connection, gateway)
+            self._bits = _bits(self._connection, others)
         except BaseException:
             self._connection.close()
             raise
@@ -86,27 +91,32 @@ class Database:
         state: Mapping[str, bytes | None],
         settled: Sequence[Interval],
         now_s: int,
+        received: Sequence[tuple[int, Interval]] = (),
     ) -> Written:
         """All of it in one synced transaction.
 
-        `now_s` is wall time. A row that is there already is left as it is.
+        `now_s` is wall time; `received` is what other centres have, by their number. A row that is there already is
+        left as it is.
         """
-        rows, refused = _rows(events, now_s)
+        rows, refused = _rows(events, now_s, sum(self._bits))
         before = self._connection.total_changes
         with transaction(self._connection):
-            self._connection.executemany(_INSERT, rows)
+            self._connection.executemany(_INSERT.format(settled=0), rows)
             for name, value in state.items():
                 self._write_state(name, value)
             ids = [one for interval in settled for one in self._settle(interval)]
+            for centre, interval in received:
+                self._receive(self._bits[centre - 1], interval)
         rows_changed = self._connection.total_changes - before
         self._count(rows_changed)
         return Written(refused, intervals_of(ids), rows_changed > 0)
 
-    def take(self, events: Iterable[Event], state: Mapping[str, bytes], now_s: int) -> None:
-        """What another database held, in one synced transaction; what is here already is left as it is."""
-        rows, _ = _rows(events, now_s)
+    def take(self, events: Iterable[Event], state: Mapping[str, bytes], now_s: int, settled: bool = False) -> None:
+        """What another database held, in one synced transaction; what is here already is left as it is. `settled`: the
+        first centre has these events, and others may lack them."""
+        rows, _ = _rows(events, now_s, sum(self._bits))
         with transaction(self._connection):
-            self._connection.executemany(_INSERT, rows)
+            self._connection.executemany(_INSERT.format(settled=int(settled)), rows)
             self._connection.executemany(
                 "INSERT OR IGNORE INTO state (name, crc, value) VALUES (?, ?, ?)",
                 [(name, _state_crc(name, value), value) for name, value in state.items()],
@@ -128,11 +138,11 @@ class Database:
             self._logged_pages += self._connection.total_changes - before
         return Tidied(self._pruning.due(now_s) or self._logged_pages >= CHECKPOINT_PAGES, pruned, evicted)
 
-    def waiting(self) -> Iterator[Key]:
-        """Of all events that wait for a receipt, their ids rising."""
+    def waiting(self, centre: int = 0) -> Iterator[Key]:
+        """Of all events that wait for a receipt of this centre, their ids rising."""
+        waits = f"owed WHERE owed <> 0 AND owed & {self._bits[centre - 1]}" if centre else "unsettled WHERE settled = 0"
         rows = self._connection.execute(
-            "SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY unsettled WHERE settled = 0"
-            " ORDER BY epoch, sequence"
+            f"SELECT number, epoch, sequence, severity, terminal FROM event INDEXED BY {waits} ORDER BY epoch, sequence"
         )
         for row in rows:
             if tuple(map(type, row)) != (int, int, int, int, str) or not 0 <= row[3] < len(SEVERITIES):
@@ -140,11 +150,12 @@ class Database:
             yield Key(row[0], EventId(row[1], row[2]), row[3], row[4])
 
     def last_epoch(self) -> int:
-        """The highest epoch of the events that wait for a receipt; 0 where none does."""
-        (epoch,) = self._connection.execute(
-            "SELECT max(epoch) FROM event INDEXED BY unsettled WHERE settled = 0"
-        ).fetchone()
-        return epoch if isinstance(epoch, int) else 0
+        """The highest epoch of the events that wait for a receipt of any centre; 0 where none does."""
+        found = [
+            self._connection.execute(f"SELECT max(epoch) FROM event INDEXED BY {waits}").fetchone()[0]
+            for waits in ("unsettled WHERE settled = 0", "owed WHERE owed <> 0")
+        ]
+        return max((epoch for epoch in found if isinstance(epoch, int)), default=0)
 
     def read(self, keys: Sequence[Key]) -> tuple[list[Event], list[Key]]:
         """The events of `keys` in that order, and the keys of rows that do not decode or are not what they should."""
@@ -225,6 +236,31 @@ class Database:
         ).fetchall()
         return [EventId(*row) for row in rows]
 
+    def _receive(self, bit: int, interval: Interval) -> None:
+        if max(interval.epoch, interval.first) <= INT_MAX:
+            self._connection.execute(
+                "UPDATE event SET owed = owed & ~? WHERE owed <> 0 AND epoch = ? AND sequence BETWEEN ? AND ?",
+                (bit, interval.epoch, interval.first, min(interval.last, INT_MAX)),
+            )
+
+
+def _bits(connection: sqlite3.Connection, others: Sequence[bytes]) -> tuple[int, ...]:
+    """The bit of each of these centres. What is owed to any that is not among them any more is given up; to one that
+    is new, only what happens from now on is owed."""
+    known = {bytes(key): bit for bit, key in connection.execute("SELECT bit, key FROM centre")}
+    if known.keys() != set(others):
+        with transaction(connection):
+            for gone in known.keys() - set(others):
+                bit = known.pop(gone)
+                connection.execute("UPDATE event SET owed = owed & ~? WHERE owed <> 0", (bit,))
+                connection.execute("DELETE FROM centre WHERE bit = ?", (bit,))
+            free = iter(sorted({1 << n for n in range(CENTRES_MAX)} - set(known.values())))
+            for key in others:
+                if key not in known:
+                    known[key] = next(free)
+                    connection.execute("INSERT INTO centre (bit, key) VALUES (?, ?)", (known[key], key))
+    return tuple(known[key] for key in others)
+
 
 def files(path: Path) -> tuple[Path, Path, Path]:
     """The database at `path` and what SQLite may put beside it."""
@@ -241,7 +277,7 @@ def _state_crc(name: str, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(name.encode()))
 
 
-def _rows(events: Iterable[Event], now_s: int) -> tuple[list[tuple[object, ...]], list[Event]]:
+def _rows(events: Iterable[Event], now_s: int, owed: int) -> tuple[list[tuple[object, ...]], list[Event]]:
     rows: list[tuple[object, ...]] = []
     refused = []
     for event in events:
@@ -252,7 +288,7 @@ def _rows(events: Iterable[Event], now_s: int) -> tuple[list[tuple[object, ...]]
             stored = False
         if stored:
             key = key_of(event)
-            rows.append((*key.id, key.severity, key.terminal, now_s, zlib.crc32(record), record))
+            rows.append((*key.id, key.severity, key.terminal, now_s, zlib.crc32(record), record, owed))
         else:
             refused.append(event)  # what could never be read again must not hold up what is beside it
     return rows, refused

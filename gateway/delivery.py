@@ -41,7 +41,9 @@ class Delivery:
         centre: envelope.VerifyingKey,
         journal: Notes,
         random: Callable[[int], bytes] = os.urandom,
+        others: Mapping[str, envelope.VerifyingKey] | None = None,
     ):
+        """`centre` is the key of the first centre; it is behind every uplink that has no other key in `others`."""
         self.counters: Counter[str] = Counter()
         self.up: dict[str, bool] = dict.fromkeys(uplinks, False)
         self.details: dict[str, str] = dict.fromkeys(uplinks, "")
@@ -51,7 +53,9 @@ class Delivery:
         self._uplinks = dict(uplinks)
         self._sendings = {name: Sending() for name in uplinks}
         self._signing = signing
-        self._centre: Mapping[bytes, envelope.VerifyingKey] = {envelope.CENTRE_KID: centre}
+        keys = {name: (others or {}).get(name, centre) for name in uplinks}
+        self._keys = {name: {envelope.CENTRE_KID: key} for name, key in keys.items()}
+        self._centres = numbered(centre, keys)
         self._journal = journal
         self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
@@ -64,9 +68,9 @@ class Delivery:
             for event in events:
                 sending.add(event, live=True)
 
-    def loaded(self, events: Sequence[Event], more: Mapping[str, EventId], now: Now) -> None:
-        """What the outbox brought, and the first event of each terminal that still waits there."""
-        for sending in self._sendings.values():
+    def loaded(self, events: Sequence[Event], more: Mapping[str, EventId], now: Now, centre: int = 0) -> None:
+        """What the outbox brought for this centre, and the first event of each terminal that still waits there."""
+        for sending in self._to(centre):
             sending.loaded(events, more, now.mono_ms)
 
     def again(self, uplink: str, events: Sequence[Event], now: Now) -> list[EventId]:
@@ -75,9 +79,18 @@ class Delivery:
         self.counters["resent"] += len(taken)
         return taken
 
-    def wanting(self, count: int) -> frozenset[EventId] | None:
-        """What is here already, where the outbox holds more and there is room for `count`; else None."""
-        wanting = [sending for sending in self._sendings.values() if sending.behind() and sending.room() >= count]
+    def centres(self) -> list[int]:
+        """The numbers of all centres; the first has 0."""
+        return sorted(set(self._centres.values()))
+
+    def centre_of(self, uplink: str) -> int:
+        """The number of the centre behind this uplink."""
+        return self._centres[uplink]
+
+    def wanting(self, count: int, centre: int = 0) -> frozenset[EventId] | None:
+        """What is here already for this centre, where the outbox holds more and there is room for `count`; else
+        None."""
+        wanting = [sending for sending in self._to(centre) if sending.behind() and sending.room() >= count]
         return frozenset.intersection(*(sending.held() for sending in wanting)) if wanting else None
 
     def transmit(self, now: Now) -> None:
@@ -126,19 +139,20 @@ class Delivery:
         was sent (None: answers none).
 
         Anything that the centre did not sign for this gateway is counted and dropped."""
-        receipt = self._opened(topic.RECEIPT, Receipt, payload)
+        receipt = self._opened(uplink, topic.RECEIPT, Receipt, payload)
         if receipt is None:
             return None
         self._receipts_ms[uplink] = now.mono_ms
         asked_ms = self._heartbeats_ms.pop(receipt.echo, None) if receipt.echo is not None else None
         return receipt, asked_ms
 
-    def command(self, payload: bytes) -> Command | None:
-        """The command in `payload`, if it answers one of the last heartbeats, for the first time.
+    def command(self, uplink: str, payload: bytes) -> Command | None:
+        """The command in `payload`, which came over `uplink`, if it answers one of the last heartbeats, and that for
+        the first time.
 
         So nobody can make us do anything with what the centre said once: not even after a start, for heartbeats are
         numbered from a random one. Counted and dropped like a receipt."""
-        command = self._opened(topic.COMMAND, Command, payload)
+        command = self._opened(uplink, topic.COMMAND, Command, payload)
         if command is None:
             return None
         if command.echo not in self._telling:
@@ -147,16 +161,17 @@ class Delivery:
         self._telling.remove(command.echo)
         return command
 
-    def settle(self, receipt: Receipt) -> list[EventId]:
-        """What this receipt settles that was not settled before."""
-        settled = {event for sending in self._sendings.values() for event in sending.settle(receipt.intervals)}
+    def settle(self, receipt: Receipt, centre: int = 0) -> list[EventId]:
+        """What this centre's receipt settles that was not settled before."""
+        settled = {event for sending in self._to(centre) for event in sending.settle(receipt.intervals)}
         return sorted(settled)
 
     def path_lost(self, started_ms: int, now: Now) -> bool | None:
-        """Whether the path to the centre counts as lost: no receipt for PATH_LOST_MS. None: none came as yet."""
-        if now.mono_ms - max(self._receipts_ms.values(), default=started_ms) >= PATH_LOST_MS:
+        """Whether the path to the first centre counts as lost: no receipt for PATH_LOST_MS. None: none came as yet."""
+        receipts_ms = [ms for name, ms in self._receipts_ms.items() if self._centres[name] == 0]
+        if now.mono_ms - max(receipts_ms, default=started_ms) >= PATH_LOST_MS:
             return True
-        return False if self._receipts_ms else None
+        return False if receipts_ms else None
 
     def receipt_s(self, uplink: str, now: Now) -> int | None:
         """Seconds since the last receipt came over `uplink`; None: none did."""
@@ -183,10 +198,13 @@ class Delivery:
             counters.update({f"{name}.{reason}": count for reason, count in uplink.counters.items()})
         return counters
 
-    def _opened(self, leaf: str, kind: type[_Answer], payload: bytes) -> _Answer | None:
-        """What the centre signed for this gateway under `leaf`; anything else is counted."""
+    def _to(self, centre: int) -> list[Sending]:
+        return [sending for name, sending in self._sendings.items() if self._centres[name] == centre]
+
+    def _opened(self, uplink: str, leaf: str, kind: type[_Answer], payload: bytes) -> _Answer | None:
+        """What the centre behind this uplink signed for this gateway under `leaf`; anything else is counted."""
         try:
-            _, data = envelope.open(payload, self._centre, topic.context(leaf))
+            _, data = envelope.open(payload, self._keys[uplink], topic.context(leaf))
             found = record.decode(data)
         except (envelope.EnvelopeError, record.RecordError) as error:
             self.counters[f"{leaf}_refused_{error.reason}"] += 1
@@ -205,3 +223,9 @@ class Delivery:
         if "unset" in (event.time.quality, now.quality):
             return None
         return max(0, now.wall_ms - event.time.wall_ms)
+
+
+def numbered(first: envelope.VerifyingKey, uplinks: Mapping[str, envelope.VerifyingKey]) -> dict[str, int]:
+    """The number of the centre behind each uplink, by its key: 0 is the first, the others follow as they come."""
+    numbers = {first.raw: 0}
+    return {name: numbers.setdefault(key.raw, len(numbers)) for name, key in uplinks.items()}

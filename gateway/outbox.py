@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.home.messages import Committed
 from gateway.schema import Connect, connect
-from gateway.store import COUNTERS, Found, Loaded, Replaced, Settled, Store, Stored
+from gateway.store import COUNTERS, Found, Load, Loaded, Replaced, Settled, Store, Stored
 from gateway.unwritten import Unwritten, earlier
 from protocol.record import Event, EventId, Interval, Now
 from protocol.words import TROUBLE
@@ -28,7 +28,7 @@ class Work:
     """What a worker has taken to do."""
 
     writing: Unwritten | None  # None: the disk has failed and is left alone until the next retry
-    loads: tuple[tuple[int, frozenset[EventId]], ...]  # limits, and what is held already
+    loads: tuple[Load, ...]
     finds: tuple[tuple[tuple[Interval, ...], int], ...]  # settled events that are asked for, and limits
     last: bool  # the database is closed after it
 
@@ -48,7 +48,9 @@ class Outbox:
         put: Callable[[object], None],
         now: Callable[[], Now],
         connect: Connect = connect,
+        others: Sequence[bytes] = (),
     ):
+        """`others` are the keys of centres beside the first, which has number 0; these are numbered from 1."""
         # All names are there from the start: another thread may add these up at any time.
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._put = put
@@ -56,14 +58,14 @@ class Outbox:
         self._wake = threading.Condition()
         self._waiting = Unwritten()
         self._writing = Unwritten()
-        self._loads: list[tuple[int, frozenset[EventId]]] = []
+        self._loads: list[Load] = []
         self._finds: list[tuple[tuple[Interval, ...], int]] = []
         self._closing = False
         self._thread: threading.Thread | None = None
         self._at_work = False
         # The rest belongs to the worker.
-        self._store = Store(path, gateway, put, now, connect, self.counters)
-        self._owed: list[tuple[int, frozenset[EventId]]] = []  # answered without the disk
+        self._store = Store(path, gateway, put, now, connect, self.counters, others)
+        self._owed: dict[int, Load] = {}  # by centre: answered without the disk
         self._closed = False
 
     def start(self, sleep_s: Callable[[int], float]) -> None:
@@ -87,17 +89,20 @@ class Outbox:
             self._waiting.by(self._now().mono_ms + KEEP_MS_MAX)
             self._wake.notify()
 
-    def settle(self, intervals: Sequence[Interval]) -> None:
-        """The centre has these events: mark them with the next commit, or within SETTLE_MS_MAX."""
+    def settle(self, intervals: Sequence[Interval], centre: int = 0) -> None:
+        """This centre has these events: mark them with the next commit, or within SETTLE_MS_MAX."""
         with self._wake:
-            self._waiting.settle(intervals)
+            if centre:
+                self._waiting.receive(intervals, centre)
+            else:
+                self._waiting.settle(intervals)
             self._waiting.by(self._now().mono_ms + SETTLE_MS_MAX)
             self._wake.notify()
 
-    def load(self, limit: int, held: Collection[EventId] = ()) -> None:
-        """Bring, as Loaded, up to `limit` events that wait for a receipt and are not among `held`."""
+    def load(self, limit: int, held: Collection[EventId] = (), centre: int = 0) -> None:
+        """Bring, as Loaded, up to `limit` events that wait for a receipt of this centre and are not among `held`."""
         with self._wake:
-            self._loads.append((limit, frozenset(held)))
+            self._loads.append(Load(limit, frozenset(held), centre))
             self._wake.notify()
 
     def find(self, intervals: Sequence[Interval], limit: int) -> None:
@@ -163,7 +168,7 @@ class Outbox:
             due_ms = self._due_ms()
             if self._closing or loads or not self._store.whole() or (due_ms is not None and due_ms <= now_ms):
                 self._writing, self._waiting = self._waiting, Unwritten()
-            loads, self._owed = self._owed + loads, []
+            loads, self._owed = [*self._owed.values(), *loads], {}
             return Work(self._writing, tuple(loads), finds, self._closing)
 
     def perform(self, work: Work) -> None:
@@ -171,8 +176,8 @@ class Outbox:
         if work.writing is not None:
             self._write(work.writing)
             self._store.salvage()
-        for limit, held in work.loads:
-            self._load(limit, held)
+        for load in work.loads:
+            self._load(load)
         for intervals, limit in work.finds:
             self._put(self._store.find(intervals, limit))
         if work.last:
@@ -205,11 +210,11 @@ class Outbox:
         if done.settled:
             self._put(Settled(done.settled, all=False))
 
-    def _load(self, limit: int, held: frozenset[EventId]) -> None:
+    def _load(self, load: Load) -> None:
         """Answer with what is on disk and in memory; or with memory alone, and again when the disk can be read."""
         with self._wake:
-            unwritten = Unwritten(dict(self._waiting.events), dict(self._waiting.state))
-        loaded = self._store.load(limit, held, unwritten)
+            unwritten = self._waiting.owed_to(load.centre)
+        loaded = self._store.load(load, unwritten)
         if not self._store.whole():
-            self._owed = [(limit, held)]
+            self._owed[load.centre] = load
         self._put(loaded)

@@ -29,6 +29,9 @@ LOOK_ROWS: Final = 512  # looked at in one step: some 170 pages are read
 
 _TROUBLES: Final = f"FROM event INDEXED BY unsettled WHERE settled = 0 AND severity = {SEVERITIES.index(TROUBLE)}"
 
+# A trouble that only another centre than the first still lacks is kept no longer than what all have.
+_DONE: Final = f"settled = 1 AND (owed = 0 OR severity = {SEVERITIES.index(TROUBLE)})"
+
 
 class Pruning:
     """Deletes from the database of `connection` what the limits do not grant. Raises sqlite3.Error."""
@@ -80,13 +83,13 @@ class Pruning:
     def _settled(self, after: int, kept_from: int, old_s: int) -> tuple[int, int]:
         """Of the rows behind number `after`: how many are gone, and up to which number the rest has been looked at."""
         rows = self._connection.execute(
-            "SELECT number, settled, written_s FROM event WHERE number > ? ORDER BY number LIMIT ?", (after, LOOK_ROWS)
+            f"SELECT number, {_DONE}, written_s FROM event WHERE number > ? ORDER BY number LIMIT ?", (after, LOOK_ROWS)
         ).fetchall()
         excess = self._excess()
         gone = [
             number
-            for number, settled, written_s in rows
-            if settled == 1 and (excess or number <= kept_from or written_s < old_s)
+            for number, done, written_s in rows
+            if done == 1 and (excess or number <= kept_from or written_s < old_s)
         ][:SLICE_ROWS]
         return self._delete("event", gone), int(gone[-1] if len(gone) == SLICE_ROWS else rows[-1][0])
 

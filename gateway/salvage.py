@@ -54,17 +54,18 @@ def salvage(path: Path, gateway: str, into: Database, now_s: int, connect: Conne
         return 0
     found: set[EventId] = set()
     with contextlib.closing(connection):
-        for order in ("ASC", "DESC"):
-            rows = _readable(
-                connection, f"SELECT crc, record FROM event NOT INDEXED WHERE settled = 0 ORDER BY number {order}"
-            )
-            while chunk := list(islice(rows, CHUNK_ROWS)):
-                events = [event for row in chunk if (event := event_of(*row)) is not None and event.gateway == gateway]
-                fresh = {event.id: event for event in events if event.id not in found}
-                if not fresh and events:
-                    break  # the other way came as far
-                into.take(fresh.values(), {}, now_s)
-                found.update(fresh)
+        for settled, owing in ((False, "settled = 0"), (True, "settled = 1 AND owed <> 0")):
+            for order in ("ASC", "DESC"):
+                rows = _readable(
+                    connection, f"SELECT crc, record FROM event NOT INDEXED WHERE {owing} ORDER BY number {order}"
+                )
+                while chunk := list(islice(rows, CHUNK_ROWS)):
+                    events = [one for row in chunk if (one := event_of(*row)) is not None and one.gateway == gateway]
+                    fresh = {event.id: event for event in events if event.id not in found}
+                    if not fresh and events:
+                        break  # the other way came as far
+                    into.take(fresh.values(), {}, now_s, settled)
+                    found.update(fresh)
         if next(_readable(connection, OWNER), None) in ((0,), (mark(gateway),)):
             into.take([], dict(state_of(_readable(connection, STATE))), now_s)
     return len(found)

@@ -22,7 +22,7 @@ from gateway.agent import LOAD_ROWS, Agent, Stop
 from gateway.bridges.native import NativeBridge
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.delivery import Delivery
+from gateway.delivery import Delivery, numbered
 from gateway.home.core import Home
 from gateway.home.roster import Roster, Terminal
 from gateway.journal import Journal
@@ -46,21 +46,25 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     alone = _alone(config.data)
     clock = Clock(clock_rate, config.clock_anchor_ms)
     signing, warning = identity.load_signing_key(config.identity, config.gateway.encode())
-    centre = identity.load_verifying_key(config.centre, CENTRE_KID)
+    keys = {uplink.name: identity.load_verifying_key(uplink.centre, CENTRE_KID) for uplink in config.uplinks}
+    first = keys[config.uplinks[0].name]
+    others = {number: keys[name].raw for name, number in numbered(first, keys).items() if number}
     boot = identity.boot_id()
     epoch, unstored = identity.raise_epoch(config.data)
 
     journal = Journal(as_json, clock.now)
     inbox: queue.Queue[object] = queue.Queue(INBOX_MAX)
     _catch(inbox)
-    outbox = Outbox(config.data / "outbox.db", config.gateway, inbox.put, clock.now)
-    outbox.load(LOAD_ROWS)
+    path_to = config.data / "outbox.db"
+    outbox = Outbox(path_to, config.gateway, inbox.put, clock.now, others=list(others.values()))
+    for centre in (*others, 0):  # the first centre last: what follows waits for its answer
+        outbox.load(LOAD_ROWS, centre=centre)
     outbox.start(clock.sleep_s)
     loaded, early = _wait_for_load(inbox)
     epoch = identity.epoch_above(epoch, loaded.last_epoch if loaded else 0, secrets.randbelow)
 
     uplinks = _uplinks(config, clock, inbox)
-    delivery = Delivery(config.gateway, boot, uplinks, signing, centre, journal)
+    delivery = Delivery(config.gateway, boot, uplinks, signing, first, journal, others=keys)
     home = home_of(config, epoch, boot, unstored, clock, loaded)
     agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
     agent.bridges = _bridges(config, clock, inbox)
@@ -165,7 +169,7 @@ def _wait_for_load(inbox: queue.Queue[object]) -> tuple[Loaded | None, list[obje
             message = inbox.get(timeout=left_s)
         except queue.Empty:
             break
-        if isinstance(message, Loaded):
+        if isinstance(message, Loaded) and message.centre == 0:
             return message, early
         early.append(message)
     return None, early

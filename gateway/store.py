@@ -39,6 +39,7 @@ class Loaded:
     more: Mapping[str, EventId]  # terminals of which more events wait here, and the first of each
     last_epoch: int = 0  # the highest of all that wait, for a start to number its own events above
     whole: bool = True  # False: what is on the disk cannot be read now, or not all of it as yet
+    centre: int = 0  # whose receipt they wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,14 @@ class Replaced:
     salvaged: int
 
 
+class Load(NamedTuple):
+    """Events to load."""
+
+    limit: int
+    held: frozenset[EventId]  # known already
+    centre: int  # those that wait for its receipt
+
+
 class Done(NamedTuple):
     """What is on the disk now and was not before."""
 
@@ -93,6 +102,7 @@ class Store:
         now: Callable[[], Now],
         connect: Connect,
         counters: Counter[str],
+        others: Sequence[bytes],
     ):
         self.size_bytes = 0  # of the database and its log, as of the last write
         self.retry_at_ms = 0  # the disk has failed and is left alone until then
@@ -102,6 +112,7 @@ class Store:
         self._now = now
         self._connect = connect
         self._counters = counters
+        self._others = tuple(others)
         self._database: Database | None = None
         self._reserve = Reserve(path.with_name(RESERVE_FILE))
         self._aside: list[Path] = []  # damaged databases from which nothing has been taken yet
@@ -179,15 +190,15 @@ class Store:
             self._reserved, self._full, self.retry_at_ms = True, False, 0
         self._tell("")
 
-    def load(self, limit: int, held: frozenset[EventId], unwritten: Unwritten) -> Loaded:
+    def load(self, load: Load, unwritten: Unwritten) -> Loaded:
         """What is on the disk and in memory; or in memory alone, where the disk cannot be read."""
         try:
-            return self._loaded(limit, held, unwritten)
+            return self._loaded(load, unwritten)
         except Exception as error:  # noqa: BLE001 - as in write
             # Opening it again reads all of it: so it is either well after that, or set aside.
             self._failed(error)
             self.close()
-            return self._loaded(limit, held, unwritten)
+            return self._loaded(load, unwritten)
 
     def find(self, intervals: tuple[Interval, ...], limit: int) -> Found:
         """What can be read of these settled events; nothing while the disk fails, for the centre asks again."""
@@ -233,9 +244,9 @@ class Store:
 
     def _write(self, work: Unwritten) -> Done:
         opened = self._database is None
-        database = self._database = self._database or Database(self._path, self._gateway, self._connect)
+        database = self._database = self._database or Database(self._path, self._gateway, self._connect, self._others)
         events = (*work.events.values(), *work.given.values())
-        written = database.write(events, work.state, work.settled, self._now_s())
+        written = database.write(events, work.state, work.settled, self._now_s(), work.received)
         self.size_bytes = database.size_bytes()
         self._counters["outbox_unstorable"] += len(written.refused)
         self._uncounted |= opened
@@ -295,14 +306,15 @@ class Store:
         self._aside.append(aside)
         return True
 
-    def _loaded(self, limit: int, held: frozenset[EventId], unwritten: Unwritten) -> Loaded:
+    def _loaded(self, load: Load, unwritten: Unwritten) -> Loaded:
+        limit, held, centre = load
         state = {} if self._database is None else self._database.state()
         last_epoch = 0 if self._database is None else self._database.last_epoch()
         events = dict(unwritten.events)
         in_memory = sorted(map(key_of, events.values()), key=lambda key: key.id)
 
         def keys() -> Iterable[Key]:
-            stored = () if self._database is None else self._database.waiting()
+            stored = () if self._database is None else self._database.waiting(centre)
             return merge((key for key in stored if key.id not in events), in_memory, key=lambda key: key.id)
 
         order, more = by_urgency(keys, limit, held)
@@ -313,6 +325,7 @@ class Store:
             more,
             last_epoch,
             self.whole(),
+            centre,
         )
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:

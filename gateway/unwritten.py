@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from protocol.record import Event, EventId, Interval
@@ -22,12 +22,13 @@ class Unwritten:
     events: dict[EventId, Event] = field(default_factory=dict)
     state: dict[str, bytes | None] = field(default_factory=dict)
     settled: list[Interval] = field(default_factory=list)
-    given: dict[EventId, Event] = field(default_factory=dict)  # nobody waits for these: the centre has them
+    given: dict[EventId, Event] = field(default_factory=dict)  # the first centre has these already
+    received: list[tuple[int, Interval]] = field(default_factory=list)  # what the others have, by their number
     since_ms: int | None = None  # when the oldest commit in it was asked for
     lazy_ms: int | None = None  # when the rest of it must be written too
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.given or self.state or self.settled)
+        return bool(self.events or self.given or self.state or self.settled or self.received)
 
     def commit(self, events: Sequence[Event], state: Mapping[str, bytes | None], now_ms: int) -> int:
         """Take what is to be written at once; how many events were dropped to keep within bounds."""
@@ -37,13 +38,27 @@ class Unwritten:
         return self._bound()
 
     def settle(self, intervals: Sequence[Interval]) -> None:
-        """The centre has these events: those that are not written are not owed any more."""
+        """The first centre has these events: those that are not written are not owed to it any more."""
         self.settled.extend(intervals)
         del self.settled[:-INTERVALS_MAX]
         for event_id in [one for one in self.events if any(span.holds(one) for span in intervals)]:
             self.given[event_id] = self.events.pop(event_id)
         for event_id in list(self.given)[:-GIVEN_MAX]:
             del self.given[event_id]
+
+    def receive(self, intervals: Sequence[Interval], centre: int) -> None:
+        """Another centre has these events."""
+        self.received.extend((centre, interval) for interval in intervals)
+        del self.received[:-INTERVALS_MAX]
+
+    def owed_to(self, centre: int) -> Unwritten:
+        """The events of it that this centre lacks, and the state."""
+        events = self.events
+        if centre:
+            had = [interval for other, interval in self.received if other == centre]
+            both = {**self.given, **self.events}
+            events = {name: event for name, event in both.items() if not any(span.holds(name) for span in had)}
+        return Unwritten(dict(events), dict(self.state))
 
     def by(self, due_ms: int) -> None:
         """Write it by then at the latest."""
@@ -58,6 +73,7 @@ class Unwritten:
         self.since_ms = earlier(older.since_ms, self.since_ms)
         self.lazy_ms = earlier(older.lazy_ms, self.lazy_ms)
         self.settle(settled)
+        self.received = (older.received + self.received)[-INTERVALS_MAX:]
         return self._bound()
 
     def split(self) -> tuple[Unwritten, Unwritten]:
@@ -66,7 +82,7 @@ class Unwritten:
         rest = {name: event for name, event in self.events.items() if event.severity == TROUBLE}
         return (
             Unwritten(urgent, self.state, since_ms=self.since_ms),
-            Unwritten(rest, {}, self.settled, self.given, self.since_ms if rest else None, self.lazy_ms),
+            replace(self, events=rest, state={}, since_ms=self.since_ms if rest else None),
         )
 
     def _bound(self) -> int:

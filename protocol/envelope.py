@@ -52,6 +52,7 @@ class VerifyingKey:
 
     kid: bytes
     key: Any  # cwt's key
+    raw: bytes  # 32 of them
     alg: int = ALG_ED25519
 
 
@@ -80,7 +81,7 @@ def verifying_key(public: bytes, kid: bytes) -> VerifyingKey:
 
 
 def _verifying(public: Ed25519PublicKey, kid: bytes) -> VerifyingKey:
-    return VerifyingKey(_kid(kid), COSEKey.new(_parameters(public, kid)))
+    return VerifyingKey(_kid(kid), COSEKey.new(_parameters(public, kid)), public.public_bytes_raw())
 
 
 def _parameters(key: Ed25519PrivateKey | Ed25519PublicKey, kid: bytes) -> dict[int, Any]:

@@ -43,6 +43,8 @@ heartbeat_s = 30
 
 # The way to the centre. Several brokers are tried in turn: ["a.example:8883", "b.example:8883"].
 # 到中心的通道。可列多个消息服务器，依次尝试。
+# One to another centre names its key: centre = "other.pem". The first uplink's centre is the one that sends help.
+# 通往另一中心的通道须写明其公钥：centre = "other.pem"。第一个通道的中心负责派人救助。
 [[uplink]]
 kind = "mqtt"
 brokers = [{brokers}]

@@ -54,7 +54,7 @@ def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
         identity=nowhere,
         centre=nowhere,
         heartbeat_s=heartbeat_s,
-        uplinks=(UplinkConfig(UPLINK, (("broker", 8883),), nowhere, nowhere, nowhere),),
+        uplinks=(UplinkConfig(UPLINK, (("broker", 8883),), nowhere, nowhere, nowhere, nowhere),),
         bridges=(BridgeConfig(PORT, "line", 115200),),
         terminals=tuple(terminals),
         siren=Driver(),

@@ -103,6 +103,16 @@ def test_a_wrong_key_is_told_without_showing_it(written):
     assert "0a0a" not in caught.value.en + caught.value.zh
 
 
+def test_an_uplink_leads_to_the_one_centre_or_to_one_of_its_own(written, tmp_path):
+    block = GATEWAY[GATEWAY.index("[[uplink]]") : GATEWAY.index("[[bridge]]")]
+    found = config.load(written(GATEWAY + block + 'centre = "other.pem"\n'))
+    assert [one.centre for one in found.uplinks] == [tmp_path / "centre.pub", tmp_path / "other.pem"]
+    with pytest.raises(Told, match="9 uplinks"):
+        config.load(written(GATEWAY + 8 * block))
+    with pytest.raises(Told, match="0 uplinks"):
+        config.load(written("uplink = []\n" + GATEWAY.replace(block, "")))
+
+
 def test_two_terminals_cannot_share_an_id_or_an_address(written):
     with pytest.raises(Told, match="two terminals with id smoke-1"):
         config.load(written(terminals=TERMINALS + TERMINALS))

@@ -150,7 +150,7 @@ def test_what_the_centre_did_not_sign_for_this_gateway_settles_nothing(made, pay
 @given(st.binary(max_size=300))
 def test_any_bytes_from_the_centre_are_a_receipt_or_a_count(data):
     journal = Journal(True, lambda: Now(0, 0), io.StringIO())
-    delivery = Delivery("gw-1", BOOT, {}, GATEWAY, CENTRE.verifying(), journal)
+    delivery = Delivery("gw-1", BOOT, {"mqtt-1": Wire()}, GATEWAY, CENTRE.verifying(), journal)
     assert delivery.receipt("mqtt-1", data, at(0)) is None
     assert sum(delivery.counters.values()) == 1
     journal.close()
@@ -212,15 +212,15 @@ def test_a_heartbeat_tells_what_is_settled_a_window_at_a_time(made):
 
 def test_a_command_answers_a_heartbeat_once(asked):
     delivery, _, number = asked
-    assert delivery.command(command(number)).intervals == (LOST,)
-    assert delivery.command(command(number)) is None
+    assert delivery.command("mqtt-1", command(number)).intervals == (LOST,)
+    assert delivery.command("mqtt-1", command(number)) is None
     assert delivery.counters == {"command_refused_stale": 1}
 
 
 def test_a_receipt_for_the_same_heartbeat_takes_nothing_from_the_command(asked):
     delivery, _, number = asked
     assert delivery.receipt("mqtt-1", sealed(Receipt("gw-1", (), 5, echo=number)), at(150))[1] == 100
-    assert delivery.command(command(number)) is not None
+    assert delivery.command("mqtt-1", command(number)) is not None
 
 
 @pytest.mark.parametrize(
@@ -235,13 +235,13 @@ def test_a_receipt_for_the_same_heartbeat_takes_nothing_from_the_command(asked):
 )
 def test_what_the_centre_does_not_ask_of_this_gateway_now_is_refused(asked, change, reason):
     delivery, _, number = asked
-    assert delivery.command(command(**{"echo": number, **change})) is None
+    assert delivery.command("mqtt-1", command(**{"echo": number, **change})) is None
     assert delivery.counters == {f"command_refused_{reason}": 1}
 
 
 def test_a_receipt_is_no_command(asked):
     delivery, _, number = asked
-    assert delivery.command(sealed(Receipt("gw-1", (), 5, echo=number), leaf=topic.COMMAND)) is None
+    assert delivery.command("mqtt-1", sealed(Receipt("gw-1", (), 5, echo=number), leaf=topic.COMMAND)) is None
     assert delivery.counters == {"command_refused_foreign": 1}
 
 
@@ -253,16 +253,16 @@ def test_a_command_for_a_heartbeat_that_told_nothing_or_long_ago_is_refused(made
     for _ in range(HEARTBEATS_ECHOED_MAX + 1):
         delivery.beat(at(0), "0", 1, 2, 0)
     empty, first, *last = (beat.number for beat in wire.records())
-    assert delivery.command(command(empty)) is None
-    assert delivery.command(command(first)) is None
-    assert all(delivery.command(command(number)) for number in last)
+    assert delivery.command("mqtt-1", command(empty)) is None
+    assert delivery.command("mqtt-1", command(first)) is None
+    assert all(delivery.command("mqtt-1", command(number)) for number in last)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_as_a_command_are_a_count(data):
     journal = Journal(True, lambda: Now(0, 0), io.StringIO())
-    delivery = Delivery("gw-1", BOOT, {}, GATEWAY, CENTRE.verifying(), journal)
-    assert delivery.command(data) is None
+    delivery = Delivery("gw-1", BOOT, {"mqtt-1": Wire()}, GATEWAY, CENTRE.verifying(), journal)
+    assert delivery.command("mqtt-1", data) is None
     assert sum(delivery.counters.values()) == 1
     journal.close()
 
