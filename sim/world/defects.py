@@ -147,7 +147,6 @@ DEFECTS: Final[dict[str, tuple[str, tuple[Patch, ...]]]] = {
         "no terminal is ever missed",
         ((Supervision, "missed", _always(())), (Supervision, "deadline", _always(None))),
     ),
-    "restart_ends_silence": ("a restart forgets who was missed", ((Supervision, "load_silent", _always(None)),)),
     "accept_forged": ("a signature is not looked at", ((envelope, "open", _unsigned),)),
     "unverified_unmarked": ("an alarm in doubt is passed off as genuine", ((Book, "unverified", _unmarked),)),
     "backlog_left_behind": (

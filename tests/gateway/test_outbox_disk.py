@@ -359,8 +359,8 @@ def test_nothing_settled_is_found_while_the_disk_cannot_be_read(bench: Bench) ->
     bench.work()
     bench.outbox.settle([Interval(7, 0, 99)])
     bench.wait(1_000 + SETTLE_MS_MAX)
-    assert bench.outbox._database is not None
-    bench.outbox._database._connection.execute("PRAGMA shrink_memory")  # what it has read it must read again
+    assert bench.outbox._store._database is not None
+    bench.outbox._store._database._connection.execute("PRAGMA shrink_memory")  # what it has read it must read again
     bench.disk.failing = frozenset({"read"})
     bench.outbox.find((Interval(7, 0, 9),), 5)
     told, found = bench.work()
