@@ -131,7 +131,7 @@ class Site:
             process.resume()
 
     def back_up(self, name: str) -> None:
-        """Keeps a copy of the database of "centre", which stands still meanwhile. Raises Unavailable as `start`."""
+        """Keeps a copy of the database of "centre", which does not run meanwhile. Raises Unavailable, as `start`."""
         self._without(name, lambda: shutil.copyfile(self.database, self._backup))
 
     def restore(self, name: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
+from dispatch.resend import Resend
 from dispatch.store import Store
 from gateway import identity
 from gateway.agent import Agent
@@ -153,6 +154,7 @@ DEFECTS: Final[dict[str, tuple[str, tuple[Patch, ...]]]] = {
         "what the outbox holds at a start is not loaded",
         ((Delivery, "loaded", _never_asks_the_disk),),
     ),
+    "never_ask_again": ("a centre that was put back asks for nothing", ((Resend, "command", _always(None)),)),
     "deliver_twice": (
         "the link delivers a repeated event again",
         ((Peer, "_event", lambda original: lambda self, event: [event]), (Held, "was_taken", _always(False))),

@@ -156,11 +156,15 @@ class World:
         """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
         self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
+        shown = {
+            tuple(row) for row in self.centre.rows("SELECT terminal, kind FROM incidents WHERE restored_ms IS NULL")
+        }
         outcome = self.outcome()
         rows = outcome.rows
         if self.watch.restored_ms:  # by the gateway's order: what a centre had lost came late
             rows = sorted(rows, key=lambda row: (self.watch.epochs.index(row.epoch), row.sequence))
-        return [*invariants(outcome), *_left_standing(rows, standing, self.watch.forgotten)]
+        closed = standing - shown - self.watch.forgotten
+        return [*invariants(outcome), *_left_standing(rows, standing, self.watch.forgotten), *_closed(closed)]
 
     def outcome(self, marks: Sequence[Mark] = (), counters: Mapping[str, int] | None = None) -> Outcome:
         """What the run leaves behind; ends the centre."""
@@ -369,6 +373,14 @@ def _left_standing(
     for terminal, kind in sorted(standing - last.keys()):
         yield Told(
             f"{terminal}: {kind} stands and the centre does not know it", f"{terminal}：{kind} 未恢复，而中心不知道"
+        )
+
+
+def _closed(standing: set[tuple[str, str]]) -> Iterator[Told]:
+    """Alarms that stand and of which the desk has no open incident."""
+    for terminal, kind in sorted(standing):
+        yield Told(
+            f"{terminal}: {kind} stands and the desk shows it as over", f"{terminal}：{kind} 未恢复，而席位显示已结束"
         )
 
 
