@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.words import Told
 from sim.case import load
 from sim.play import play
 from sim.result import Result
@@ -14,7 +15,7 @@ from sim.result import Result
 CASES = Path(__file__).parent.parent / "cases"
 # One for each part of the way: the path itself, a crash, the network, the disk, the wire, a forger, a sensor.
 QUICK = ("button", "agent_killed", "broker_restart", "disk_hung", "noise", "forged", "sensor_out_of_range")
-ALL = sorted(path.stem for path in CASES.glob("*.toml"))
+ALL = sorted(path.stem for path in CASES.glob("*.toml") if load(path).needs_virtual_time() is None)
 
 COMPILED = (
     "disk_hung",
@@ -39,6 +40,11 @@ def test_a_quick_case_comes_out_as_it_must(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ALL if name not in QUICK])
 def test_each_other_case_comes_out_as_it_must(name: str) -> None:
     assert [found.en for found in played(name).differences] == []
+
+
+def test_a_case_that_only_virtual_time_can_play_is_refused() -> None:
+    with pytest.raises(Told, match="network outage needs --virtual"):
+        play(load(CASES / "power_cut.toml"))
 
 
 def test_a_case_whose_outcome_is_another_is_not_so(tmp_path: Path) -> None:
