@@ -211,7 +211,7 @@ class Agent:
             self.counters["commands_passed_over"] += 1
             return
         self._finding = message.name
-        self._outbox.find(command.intervals, AGAIN_ROWS)
+        self._outbox.find(command.intervals, AGAIN_ROWS, self._delivery.centre_of(message.name))
 
     def _on_settled(self, message: Settled, now: Now) -> list[Effect]:
         take = self._delivery.inventory.replace if message.all else self._delivery.inventory.add

@@ -174,12 +174,13 @@ class Database:
         rows = self._connection.execute(_ISLANDS, (INTERVALS_MAX,)).fetchall()
         return [Interval(*row) for row in rows if all(type(n) is int and 0 <= n <= INT_MAX for n in row)]
 
-    def settled_keys(self, intervals: Sequence[Interval], limit: int) -> list[Key]:
-        """Of the settled rows within `intervals` up to `limit`: the last that were written, but in the order of their
-        ids. There is no index of them: all rows are looked at."""
+    def settled_keys(self, intervals: Sequence[Interval], limit: int, centre: int = 0) -> list[Key]:
+        """Of the settled rows within `intervals` up to `limit`, without what waits for a receipt of this centre: the
+        last that were written, but in the order of their ids. There is no index of them: all rows are looked at."""
         rows = self._connection.execute(
             "SELECT number, epoch, sequence, severity, terminal FROM event NOT INDEXED WHERE settled = 1"
-            " ORDER BY number DESC"
+            " AND owed & ? = 0 ORDER BY number DESC",
+            (self._bits[centre - 1] if centre else 0,),
         )
         found = []
         for number, epoch, sequence, severity, terminal in rows:

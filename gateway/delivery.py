@@ -59,7 +59,8 @@ class Delivery:
         self._journal = journal
         self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
-        self._telling: deque[int] = deque(maxlen=HEARTBEATS_ECHOED_MAX)  # those of them that a command may answer
+        # Those of them that a command may answer, with the centre that may.
+        self._telling: deque[tuple[int, int]] = deque(maxlen=HEARTBEATS_ECHOED_MAX * len(set(self._centres.values())))
         self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 
     def add(self, events: Sequence[Event]) -> None:
@@ -119,7 +120,7 @@ class Delivery:
             settled,
         )
         if settled:
-            self._telling.append(self._heartbeat)
+            self._telling.extend((self._heartbeat, centre) for centre in self.centres())
         data = envelope.seal(beat.to_record(), self._signing, topic.context(topic.HEARTBEAT))
         self._heartbeats_ms[self._heartbeat] = now.mono_ms
         while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
@@ -155,10 +156,11 @@ class Delivery:
         command = self._opened(uplink, topic.COMMAND, Command, payload)
         if command is None:
             return None
-        if command.echo not in self._telling:
+        answered = command.echo, self._centres[uplink]
+        if answered not in self._telling:
             self.counters["command_refused_stale"] += 1
             return None
-        self._telling.remove(command.echo)
+        self._telling.remove(answered)
         return command
 
     def settle(self, receipt: Receipt, centre: int = 0) -> list[EventId]:

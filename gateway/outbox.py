@@ -29,7 +29,7 @@ class Work:
 
     writing: Unwritten | None  # None: the disk has failed and is left alone until the next retry
     loads: tuple[Load, ...]
-    finds: tuple[tuple[tuple[Interval, ...], int], ...]  # settled events that are asked for, and limits
+    finds: tuple[tuple[tuple[Interval, ...], int, int], ...]  # settled events that are asked for, and limits
     last: bool  # the database is closed after it
 
 
@@ -59,7 +59,7 @@ class Outbox:
         self._waiting = Unwritten()
         self._writing = Unwritten()
         self._loads: list[Load] = []
-        self._finds: list[tuple[tuple[Interval, ...], int]] = []
+        self._finds: list[tuple[tuple[Interval, ...], int, int]] = []
         self._closing = False
         self._thread: threading.Thread | None = None
         self._at_work = False
@@ -105,11 +105,12 @@ class Outbox:
             self._loads.append(Load(limit, frozenset(held), centre))
             self._wake.notify()
 
-    def find(self, intervals: Sequence[Interval], limit: int) -> None:
-        """Bring, as Found, up to `limit` of these settled events, the last that were written. Nothing is changed: they
-        stay settled, and a start that follows knows nothing of it."""
+    def find(self, intervals: Sequence[Interval], limit: int, centre: int = 0) -> None:
+        """Bring, as Found, up to `limit` of these settled events, the last that were written, without those that wait
+        for a receipt of this centre. Nothing is changed: they stay settled, and a start that follows knows nothing of
+        it."""
         with self._wake:
-            self._finds.append((tuple(intervals), limit))
+            self._finds.append((tuple(intervals), limit, centre))
             self._wake.notify()
 
     def pending_since_ms(self) -> int | None:
@@ -178,8 +179,8 @@ class Outbox:
             self._store.salvage()
         for load in work.loads:
             self._load(load)
-        for intervals, limit in work.finds:
-            self._put(self._store.find(intervals, limit))
+        for find in work.finds:
+            self._put(self._store.find(*find))
         if work.last:
             self._store.close()
             self._closed = True

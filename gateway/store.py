@@ -200,12 +200,12 @@ class Store:
             self.close()
             return self._loaded(load, unwritten)
 
-    def find(self, intervals: tuple[Interval, ...], limit: int) -> Found:
+    def find(self, intervals: tuple[Interval, ...], limit: int, centre: int = 0) -> Found:
         """What can be read of these settled events; nothing while the disk fails, for the centre asks again."""
         found: dict[EventId, Event] = {}
         if self._database is not None:
             try:
-                keys = self._database.settled_keys(intervals, limit)
+                keys = self._database.settled_keys(intervals, limit, centre)
                 found = self._read(keys)
                 self._uncounted |= len(found) < len(keys)
             except Exception as error:  # noqa: BLE001 - as in write

@@ -26,7 +26,7 @@ from gateway.store import RETRY_MS_MAX
 from gateway.uplinks.mqtt import Downlink, UplinkState
 from protocol import envelope, record, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
-from protocol.record import Event, EventId, Interval, Now, Receipt, Source, Stamp
+from protocol.record import RESEND, Command, Event, EventId, Heartbeat, Interval, Now, Receipt, Source, Stamp
 from protocol.words import LIFE, TROUBLE
 from sim.disk import Disk
 from sim.vfs import connect
@@ -93,6 +93,13 @@ def test_a_centre_that_is_new_gets_what_happens_from_now_on_and_one_that_is_gone
     database.close()
     database = Database(path, "gw-1", others=[OTHER, THIRD])
     assert [waiting(database, centre) for centre in (0, 1, 2)] == [[1, 2], [], []]
+
+
+def test_what_another_centre_still_waits_for_is_not_found_for_it_once_more(path: Path) -> None:
+    database = Database(path, "gw-1", others=[OTHER])
+    database.write([event(n) for n in range(4)], {}, [span(0, 2)], NOW_S, [(1, span(1, 3))])
+    found = [[key.id.sequence for key in database.settled_keys([span(0, 9)], 9, centre)] for centre in (0, 1)]
+    assert found == [[0, 1, 2], [1, 2]]
 
 
 def test_numbers_that_no_event_has_are_received_too(path: Path) -> None:
@@ -209,6 +216,7 @@ class Wire:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
         self.sent: list[EventId] = []
+        self.beats: list[Heartbeat] = []
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -218,6 +226,8 @@ class Wire:
         found = record.decode(data)
         if isinstance(found, record.Sent):
             self.sent.append(found.event.id)
+        elif isinstance(found, Heartbeat):
+            self.beats.append(found)
         return True
 
 
@@ -266,6 +276,21 @@ class House:
         data = Receipt("gw-1", (interval,), self.clock.now().wall_ms).to_record()
         payload = envelope.seal(data, by or KEYS[uplink], topic.context(topic.RECEIPT))
         self.agent.turn(Downlink(uplink, topic.RECEIPT, payload))
+
+    def ask(self, uplink: str, *events: EventId) -> None:
+        """The centre there answers the last heartbeat: it has lost these."""
+        asked = tuple(Interval(one.epoch, one.sequence, one.sequence) for one in events)
+        data = Command("gw-1", self.wires[uplink].beats[-1].number, 0, RESEND, asked).to_record()
+        payload = envelope.seal(data, KEYS[uplink], topic.context(topic.COMMAND))
+        self.agent.turn(Downlink(uplink, topic.COMMAND, payload))
+        self.work()
+
+    def work(self) -> None:
+        """The disk does what it is asked to, and the agent hears of it."""
+        while self.outbox.due():
+            self.outbox.perform(self.outbox.begin())
+            while self.inbox:
+                self.agent.turn(self.inbox.pop(0))
 
     def told(self) -> list[str]:
         return [details["message"] for details in self.notes.said("tell")]
@@ -326,3 +351,24 @@ def test_the_path_is_lost_where_only_another_centre_answers() -> None:
     house.timeline.until(house.timeline.now + PATH_LOST_MS)
     house.receipt("mqtt-2", pressed)
     assert house.delivery.path_lost(0, later) is True
+
+
+def test_each_centre_gets_again_what_it_has_lost_itself() -> None:
+    house = House()
+    pressed = house.press(1)
+    house.work()
+    for uplink in ("mqtt-1", "mqtt-2"):
+        house.receipt(uplink, pressed)
+    house.timeline.until(house.timeline.now + 31_000)
+    house.work()
+    house.agent.turn(None)
+    told = Interval(pressed.epoch, pressed.sequence, pressed.sequence)
+    assert [wire.beats[-1].settled for wire in house.wires.values()] == [(told,)] * 3
+    before = [wire.sent.count(pressed) for wire in house.wires.values()]
+    house.ask("mqtt-2", pressed)
+    house.ask("mqtt-2", pressed)  # a heartbeat is answered once by each
+    house.ask("mqtt-3", pressed)
+    after = [wire.sent.count(pressed) for wire in house.wires.values()]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [0, 1, 1]
+    assert house.delivery.counters == {"resent": 2, "command_refused_stale": 1}
+    assert house.told() == ["sending", "received"]
