@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.home.book import SUSPECT
+from gateway.home.lifecycle import NO_RAISE
 from gateway.home.roster import TERMINALS_MAX
 from protocol.record import LINKS
 from protocol.table import Table
 from protocol.topic import ID
-from protocol.words import KINDS, PHASES, SEVERITIES, Told
+from protocol.words import KINDS, PHASES, SEVERITIES, UNSTORED, UNVERIFIED, Told
 from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration, duration_ms, read_step
 
+GATEWAY: Final = "gw-1"  # of every played home
 CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
 STEPS_MAX: Final = 1000
 
+FLAGS: Final = (UNVERIFIED, UNSTORED, SUSPECT, NO_RAISE)
 TOLD: Final = ("sending", "received", "not_received")
 # Counters a case may ask for: (whose, the names that are summed).
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -121,7 +125,7 @@ def parse(data: bytes, where: str) -> Case:
         clock=home.choice("clock", ("1970", ""), ""),
         clock_rate=home.number("clock_rate", 1, 1000, 1),
         heartbeat_s=home.number_or_none("heartbeat_s", 5, 3600),
-        **_expectations(rows, steps),
+        **_expectations(rows, steps, terminals),
     )
     home.finish()
     top.finish()
@@ -162,14 +166,14 @@ def _steps(top: Table, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]
     return tuple(sorted(steps, key=lambda step: step.t_ms)), lasts_ms
 
 
-def _expectations(rows: list[Table], steps: tuple[Step, ...]) -> dict[str, Any]:
+def _expectations(rows: list[Table], steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> dict[str, Any]:
     expected: list[Expected] = []
     counters: list[CounterBounds] = []
     nothing_else = False
     for row in rows:
         keys = row.left()
         if "event" in keys:
-            expected.append(_expected(row, steps))
+            expected.append(_expected(row, steps, terminals))
         elif "counter" in keys:
             counters += _counters(row.table("counter"))
         else:
@@ -178,14 +182,14 @@ def _expectations(rows: list[Table], steps: tuple[Step, ...]) -> dict[str, Any]:
     return {"expected": tuple(expected), "counters": tuple(counters), "nothing_else": nothing_else}
 
 
-def _expected(row: Table, steps: tuple[Step, ...]) -> Expected:
+def _expected(row: Table, steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> Expected:
     within = row.text("committed_within", "")
     siren = row.text("siren_within", "")
     told = row.texts("told", ())
     if not set(told) <= set(TOLD):
         raise row.wrong("told", told, "a list of " + ", ".join(TOLD), "、".join(TOLD) + " 的列表")
     return Expected(
-        event=_pattern(row.table("event")),
+        event=_pattern(row.table("event"), terminals),
         times=row.number("times", 0, 10_000, 1),
         committed_within=_limit(row, within, steps) if within else None,
         siren_within_ms=duration(row, "siren_within", siren) if siren else None,
@@ -193,16 +197,24 @@ def _expected(row: Table, steps: tuple[Step, ...]) -> Expected:
     )
 
 
-def _pattern(table: Table) -> dict[str, str | tuple[str, ...]]:
-    allowed = {"kind": tuple(KINDS), "phase": PHASES, "severity": SEVERITIES, "link": LINKS}
+def _pattern(table: Table, terminals: Sequence[TerminalSpec]) -> dict[str, str | tuple[str, ...]]:
+    allowed = {
+        "kind": tuple(KINDS),
+        "phase": PHASES,
+        "severity": SEVERITIES,
+        "link": LINKS,
+        "terminal": (*(one.id for one in terminals), GATEWAY),
+        "room": tuple(dict.fromkeys((*(one.room for one in terminals), ""))),
+    }
     pattern: dict[str, str | tuple[str, ...]] = {}
     for key in table.left():
         if key in allowed:
             pattern[key] = table.choice(key, allowed[key])
-        elif key in ("terminal", "room"):
-            pattern[key] = table.text(key)
         elif key == "flags":
-            pattern[key] = table.texts(key)
+            flags = table.texts(key)
+            if not set(flags) <= set(FLAGS):
+                raise table.wrong(key, flags, "a list of " + ", ".join(FLAGS), "、".join(FLAGS) + " 的列表")
+            pattern[key] = flags
     table.finish()
     return pattern
 

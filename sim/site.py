@@ -23,10 +23,9 @@ from dispatch.clock import Clock
 from gateway import status
 from protocol.words import Unavailable
 from sim import forger
-from sim.case import TerminalSpec
+from sim.case import GATEWAY, TerminalSpec
 from sim.process import Line, Process
 
-GATEWAY: Final = "gw-1"
 READY_S_MAX: Final = 30.0  # a start takes about one second, on a busy machine of two cores several
 PROVISION_S_MAX: Final = 60.0
 ANSWER_S_MAX: Final = 3.0  # of the centre's HTTP

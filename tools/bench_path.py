@@ -24,9 +24,9 @@ from rich.table import Table
 
 from protocol import topic
 from protocol.words import Unavailable
-from sim.case import TerminalSpec
+from sim.case import GATEWAY, TerminalSpec
 from sim.home import Home
-from sim.site import GATEWAY, Site
+from sim.site import Site
 from sim.stage import Stage
 from sim.steps import Step
 

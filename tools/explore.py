@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from protocol.words import Told
 
 from .command import GOOD, NOT_SO, USAGE, number, written
 from .locale import language, say
-from .progress import progress
+from .progress import Bar, progress
 
 if TYPE_CHECKING:
     from sim.world.explore import Broken, Explored, Wish
@@ -25,7 +25,7 @@ DAYS_MAX: Final = 3650.0
 JOBS_MAX: Final = 256
 FAILURES_MAX: Final = 3  # shrinking each takes a minute or so; more of the same cause say no more
 SAY_EVERY_S: Final = 30.0  # where no bar is shown
-MISSED_SHOWN: Final = 30
+_SEED: Final = re.compile("[0-9]{1,15}")
 
 EXAMPLES: Final = """sixkit sim explore --seeds 0:200
   sixkit sim explore --seeds 0:10000 --days 1 --json > found.json
@@ -85,11 +85,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def seeds(text: str) -> range:
     """The type of --seeds."""
     first, colon, last = text.partition(":")
-    if not (first.isdigit() and (last.isdigit() or not colon)):
+    if not (_SEED.fullmatch(first) and (_SEED.fullmatch(last) or not colon)):
         raise argparse.ArgumentTypeError(say(f"{text!r} is not like 0:100 or 17", f"{text!r} 不是 0:100 或 17 的形式"))
     found = range(int(first), int(last) if colon else int(first) + 1)
     if not 0 < len(found) <= SEEDS_MAX:
-        raise argparse.ArgumentTypeError(say(f"{text!r} holds no seeds, or too many", f"{text!r} 没有种子或过多"))
+        raise argparse.ArgumentTypeError(
+            say(
+                f"{text!r} holds {len(found)} seeds; 1 to {SEEDS_MAX} are allowed, A below B",
+                f"{text!r} 含 {len(found)} 个种子；允许 1 到 {SEEDS_MAX} 个，且 A 小于 B",
+            )
+        )
     return found
 
 
@@ -100,7 +105,12 @@ def days(text: str) -> float:
     except ValueError:
         found = 0.0
     if not 0 < found <= DAYS_MAX:
-        raise argparse.ArgumentTypeError(say(f"{text!r} is not a number of days", f"{text!r} 不是天数"))
+        raise argparse.ArgumentTypeError(
+            say(
+                f"{text!r} is not a number of days above 0 and up to {DAYS_MAX:g}",
+                f"{text!r} 不是大于 0 且不超过 {DAYS_MAX:g} 的天数",
+            )
+        )
     return found
 
 
@@ -123,10 +133,18 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:28} {about}")
         return GOOD if args.plant == "list" else _unknown(args.plant)
     wish = Wish(args.days, args.verify, args.plant, args.only)
+    if args.only is not None and len(args.seeds) != 1:
+        raise Told("--only is of a single seed's plan: --seeds 17", "--only 只用于单个种子：--seeds 17")
     if args.html:
         return _report(args.seeds, wish, args.html)
-    with progress(len(args.seeds)) as show:
-        found = explore(args.seeds, wish, args.jobs, FAILURES_MAX, _watch(show, len(args.seeds)))
+    watch = Watch(len(args.seeds))
+    try:
+        with progress(len(args.seeds)) as show:
+            watch.show = show
+            found = explore(args.seeds, wish, args.jobs, FAILURES_MAX, watch.at)
+    except KeyboardInterrupt:
+        print(say(f"stopped: {watch.said}", f"已停止：{watch.said}"), file=sys.stderr)
+        raise
     if args.json:
         print(json.dumps(found.as_json(), ensure_ascii=False))
     else:
@@ -149,9 +167,10 @@ def _report(wanted: range, wish: Wish, path: Path) -> int:
         found = run_plan(plan, keep=True)
     title = say(f"Seed {plan.seed}, {wish.days:g} days", f"种子 {plan.seed}，{wish.days:g} 天")
     written(path, html(story_of(plan, found, title, command_of(plan.seed, wish)), language()))
-    print(say(f"{path} written", f"已写入 {path}"), file=sys.stderr)
+    verdict = say("every invariant held", "未违反任何不变量")
     if found.failure:
-        print(f"{found.failure.name}: {found.failure.told.text(language())}")
+        verdict = f"{found.failure.name}: {found.failure.told.text(language())}"
+    print(say(f"seed {plan.seed}: {verdict}; see {path}", f"种子 {plan.seed}：{verdict}；见 {path}"))
     return NOT_SO if found.failure else GOOD
 
 
@@ -160,20 +179,24 @@ def _unknown(name: str) -> int:
     return USAGE
 
 
-def _watch(show: object, of: int) -> Callable[[int, Explored], None]:
-    said_s = time.monotonic()
+class Watch:
+    """How far it has come, for a bar or, where there is none, for a line now and then."""
 
-    def watch(done: int, found: Explored) -> None:
-        nonlocal said_s
+    def __init__(self, of: int):
+        self.said = say("nothing yet", "尚无结果")
+        self.show = Bar(of)
+        self._of = of
+        self._printed_s = time.monotonic()
+
+    def at(self, done: int, found: Explored) -> None:
         doing = say(
-            f"{found.days:.0f} days, {len(found.broken)} broken", f"{found.days:.0f} 天，{len(found.broken)} 处违反"
+            f"{found.days:.1f} days, {len(found.broken)} broken", f"{found.days:.1f} 天，{len(found.broken)} 处违反"
         )
-        show.at(done, doing)  # type: ignore[attr-defined]
-        if not sys.stderr.isatty() and time.monotonic() - said_s > SAY_EVERY_S:
-            said_s = time.monotonic()
-            print(f"{done}/{of}  {doing}", file=sys.stderr, flush=True)
-
-    return watch
+        self.said = f"{done}/{self._of}  {doing}"
+        self.show.at(done, doing)
+        if not sys.stderr.isatty() and time.monotonic() - self._printed_s > SAY_EVERY_S:
+            self._printed_s = time.monotonic()
+            print(self.said, file=sys.stderr, flush=True)
 
 
 def as_text(found: Explored) -> str:
@@ -186,15 +209,8 @@ def as_text(found: Explored) -> str:
         lines.append(
             say(f"NOT REPEATED: two runs of these seeds differ: {some}", f"不可重复：以下种子两次运行不同：{some}")
         )
-    missed = found.missed()
-    if missed:
-        names = ", ".join("/".join(one) for one in missed[:MISSED_SHOWN])
-        more = len(missed) - MISSED_SHOWN
-        lines.append(
-            say("Not reached: ", "未覆盖：")
-            + names
-            + (say(f" and {more} more", f" 等另 {more} 项") if more > 0 else "")
-        )
+    if never := found.never():
+        lines.append(say("Never reached: ", "从未到达：") + ", ".join(f"{table} {row}" for table, row in never))
     lines.append(_faults(found))
     lines.append(_counts(found))
     return "\n".join(lines)
@@ -226,12 +242,12 @@ def _faults(found: Explored) -> str:
 def _counts(found: Explored) -> str:
     rows, pairs = found.rows(), found.pairs()
     return say(
-        f"{found.seeds} seeds, {found.days:.0f} simulated days, {found.events} steps, "
+        f"{found.seeds} seeds, {found.days:.1f} simulated days, {found.events} steps, "
         f"{found.counts['offered']} events of terminals, {found.counts['committed']} at the centre, "
         f"{found.faults.total()} faults of {len(found.faults)} kinds, transitions {rows[0]}/{rows[1]} "
         f"(under each kind of fault {pairs[0]}/{pairs[1]}), {found.seconds:.0f} s, "
         f"{len(found.broken)} broken, {len(found.unlike)} not repeated",
-        f"{found.seeds} 个种子，模拟 {found.days:.0f} 天，{found.events} 步，终端事件 {found.counts['offered']} 个，"
+        f"{found.seeds} 个种子，模拟 {found.days:.1f} 天，{found.events} 步，终端事件 {found.counts['offered']} 个，"
         f"中心 {found.counts['committed']} 条，故障 {found.faults.total()} 次共 {len(found.faults)} 类，"
         f"状态转移 {rows[0]}/{rows[1]}（各类故障下 {pairs[0]}/{pairs[1]}），用时 {found.seconds:.0f} 秒，"
         f"违反 {len(found.broken)} 处，不可重复 {len(found.unlike)} 个",

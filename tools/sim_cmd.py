@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import explore
-from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, number
+from .command import GOOD, NOT_SO, add_clock_rate, clean_up_when_told_to_end, missing, number
 from .locale import language, say
 from .progress import progress
 from .sim_reports import Reports, add_reports
@@ -44,7 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plays what was asked for; 0 if it came out as it must, 1 if not. Raises Told."""
     clean_up_when_told_to_end()
-    return {"run": _run, "replay": _replay, "soak": _soak, "explore": explore.run}[args.what](args)
+    try:
+        return {"run": _run, "replay": _replay, "soak": _soak, "explore": explore.run}[args.what](args)
+    except ModuleNotFoundError as error:
+        raise missing(error, "sim") from error
 
 
 def _add_run(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Final
 
+from protocol.words import Told
 from sim.sensor_faults import library
 from sim.world import coverage
 from sim.world import plan as planning
@@ -74,6 +75,11 @@ class Explored:
     def pairs(self) -> tuple[int, int]:
         """The same for rows under each kind of fault, and under none."""
         return len(self.reached), sum(len(rows) for rows in coverage.rows().values()) * (len(fault_kinds()) + 1)
+
+    def never(self) -> list[tuple[str, str]]:
+        """The rows that no seed has reached, whatever went wrong in it, as table and row."""
+        reached = {(one.table, one.row) for one in self.reached}
+        return [(table, row) for table, rows in coverage.rows().items() for row in rows if (table, row) not in reached]
 
     def missed(self) -> list[Reached]:
         """The rows that no seed has reached, each with the kinds of fault under which it was not."""
@@ -163,6 +169,8 @@ def explore(seeds: range, wish: Wish, jobs: int, failures_max: int, progress: Pr
                     break
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():  # what they have begun nobody waits for any more
+                worker.kill()
     return total
 
 
@@ -191,7 +199,14 @@ def one_seed(seed: int, wish: Wish) -> _Result:
 def planned(seed: int, wish: Wish) -> Plan:
     """What happens in this seed."""
     plan = draw(seed, wish.days)
-    return plan if wish.keep is None else plan.only(wish.keep)
+    if wish.keep is None:
+        return plan
+    if beyond := sorted(number for number in wish.keep if number >= len(plan.items)):
+        raise Told(
+            f"--only {beyond[0]}: seed {seed} has {len(plan.items)} items in {wish.days:g} days, counted from 0",
+            f"--only {beyond[0]}：种子 {seed} 在 {wish.days:g} 天内共有 {len(plan.items)} 项，从 0 数起",
+        )
+    return plan.only(wish.keep)
 
 
 def command_of(seed: int, wish: Wish) -> str:

@@ -23,13 +23,13 @@ from protocol import topic
 from protocol.envelope import SigningKey, VerifyingKey
 from protocol.record import Source
 from sim import vfs
+from sim.case import GATEWAY
 from sim.disk import Cut, Disk
 from sim.world.clock import MachineClock
 from sim.world.network import Client
 from sim.world.platter import platter_holds
 from sim.world.timeline import Timeline, Wake
 
-GATEWAY: Final = "gw-1"
 PORT: Final = "native"
 UPLINK: Final = "mqtt-1"
 DATA: Final = "/data"

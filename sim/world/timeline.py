@@ -39,7 +39,7 @@ class Timeline:
             at_ms, _, call = heappop(due)
             at_once = at_once + 1 if at_ms == self.now else 0
             if at_once > AT_ONCE_MAX:
-                raise Stuck(f"{AT_ONCE_MAX} things at {self.now} ms, and more to come: {call!r}")
+                raise Stuck(f"{AT_ONCE_MAX} things at {self.now} ms, and more to come")
             self.now = at_ms
             self.steps += 1
             call()

@@ -17,7 +17,7 @@ from protocol import topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.wire import mac
 from protocol.words import RESTORED, TEST, Told
-from sim.case import TerminalSpec
+from sim.case import GATEWAY, TerminalSpec
 from sim.disk import Disk
 from sim.judge import Mark, Outcome, Row, Said, invariants, read_rows
 from sim.line import Line, stream
@@ -29,7 +29,7 @@ from sim.story import Signal
 from sim.terminals import Played, Promise
 from sim.world.centre import Centre
 from sim.world.clock import BEGUN_WALL_MS
-from sim.world.gateway import GATEWAY, PORT, Gateway, config_of
+from sim.world.gateway import PORT, Gateway, config_of
 from sim.world.network import Broker, Client
 from sim.world.network import Path as Way
 from sim.world.patrol import Patrol

@@ -24,8 +24,8 @@ from dispatch import centre
 from protocol import envelope, record, topic
 from protocol.record import Event, EventId, Heartbeat, Interval, Receipt, Stamp
 from protocol.words import Told
-from sim.case import TerminalSpec
-from sim.site import GATEWAY, Site
+from sim.case import GATEWAY, TerminalSpec
+from sim.site import Site
 
 WAIT_S_MAX = 20.0
 
