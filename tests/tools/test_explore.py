@@ -1,6 +1,11 @@
 """`sixkit sim explore`: what it prints and how it ends."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -48,3 +53,32 @@ def test_what_makes_no_sense_is_usage(words: list[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main(["sim", "explore", *words])
     assert error.value.code == 2
+
+
+def test_what_is_not_in_the_plan_cannot_be_played_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "explore", "--seeds", "1", "--only", "99999", *A_WHILE]) == 2
+    assert "--only 99999" in capsys.readouterr().err
+    assert main(["sim", "explore", "--seeds", "0:2", "--only", "1", *A_WHILE]) == 2
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_no_process() -> None:
+    command = [sys.executable, "-m", "sixkit_tools", "sim", "explore", "--seeds", "0:50", "--jobs", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as explorer:
+        while len(_group(explorer.pid)) < 4:  # itself, two workers, and the tracker of what they share
+            time.sleep(0.05)
+            assert explorer.poll() is None
+        time.sleep(1)
+        os.killpg(explorer.pid, signal.SIGINT)
+        _, said = explorer.communicate(timeout=30)
+    assert explorer.returncode == 130
+    assert "stopped" in said
+    end_s = time.monotonic() + 5
+    while _group(explorer.pid):
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def _group(leader: int) -> list[str]:
+    """The processes of this group that are alive."""
+    found = subprocess.run(["ps", "-o", "stat=", "-g", str(leader)], capture_output=True, text=True, check=False)
+    return [line for line in found.stdout.split() if not line.startswith("Z")]
