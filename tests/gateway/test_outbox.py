@@ -36,7 +36,7 @@ from sim import shim
 KIND = {LIFE: "smoke", PROPERTY: "flood", TROUBLE: "battery_low"}
 Message = TypeVar("Message")
 # A mutant that says nothing is waited for in test after test.
-PATIENCE_S = 3.0 if os.environ.get("HYPOTHESIS_PROFILE") == "mutants" else 10.0
+PATIENCE_S = 3.0 if os.environ.get("HYPOTHESIS_PROFILE") == "mutants" else 30.0
 
 
 def event(sequence: int, severity: str = LIFE, terminal: str = "smoke-1", epoch: int = 7) -> Event:

@@ -123,7 +123,7 @@ def test_a_link_that_stays_as_it_is_is_no_news() -> None:
 
 
 def test_a_fault_lasts_until_what_ends_it_or_the_end() -> None:
-    values = "direction both, loss_pct 10, repeat_pct 0, flip_pct 0, noise_per_s 0"
+    values = "direction both, loss_pct 10"
     assert story().faults == [
         Span(1000, 5000, "network", "broker_down"),
         Span(1000, 9000, "line", "faults", values),
