@@ -14,7 +14,8 @@ def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> tup
     """
     left, tries = list(items), 0
     size = max(1, len(left) // 2)
-    while size >= 1:
+    while left:
+        before = len(left)
         start = 0
         while start < len(left):
             fewer = left[:start] + left[start + size :]
@@ -23,5 +24,8 @@ def shrink(items: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> tup
                 left = fewer
             else:
                 start += size
-        size = size // 2 if size > 1 else 0
+        if size > 1:
+            size //= 2
+        elif len(left) == before:  # what could not be spared at first may be, once others are gone
+            break
     return left, tries

@@ -134,6 +134,6 @@ def test_an_unverified_alarm_is_no_copy_of_the_verified_one() -> None:
 
 
 def test_flags_asked_for_must_be_there_and_others_may() -> None:
-    text = CASE.replace('phase = "raised" }', 'phase = "raised", flags = ["late"] }')
-    assert differences(case(text), outcome(rows=[row(flags=("late", "unstored"))])) == []
+    text = CASE.replace('phase = "raised" }', 'phase = "raised", flags = ["unstored"] }')
+    assert differences(case(text), outcome(rows=[row(flags=("no_raise", "unstored"))])) == []
     assert "0 times instead of 1" in said(differences(case(text), outcome()))
