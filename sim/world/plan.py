@@ -23,6 +23,9 @@ CHATTER_MS: Final = (500, 5_000)  # a contact that chatters moves a hundred time
 # One press in so many is followed by a crash so soon that its event is on its way: through the line, to the card, to
 # the centre or back; before half of these the card hangs, so that only the centre may have it.
 AIMED_ONE_IN: Final = 3
+# One terminal in so many that die is played back by a recorder on the line, so that it may look alive.
+MIMICKED_ONE_IN: Final = 3
+MIMIC_MS_MAX: Final = 900_000
 AIMED_MS: Final = (30, 250)
 AIMED_HOLD_MS: Final = (1_000, 20_000)
 FAULTS_A_DAY: Final = (20.0, 120.0)  # of everything else, drawn for each seed
@@ -186,6 +189,9 @@ def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
         begin, end, fault, lasts_ms = random.choice(MISHAPS)
         ends_ms = t_ms + _lasts(random, lasts_ms)
         items.append(Item(fault, Step(t_ms, spec.id, begin), Step(ends_ms, spec.id, end) if end else None))
+        if begin == "dead" and random.randrange(MIMICKED_ONE_IN) == 0:
+            ends_ms = min(ends_ms, t_ms + MIMIC_MS_MAX)
+            items.append(Item("line_mimic", Step(t_ms, "line", "mimic"), Step(ends_ms, "line", "clean")))
     return items
 
 
