@@ -119,7 +119,7 @@ def _unsigned(original: Any) -> Any:
 
 
 def _never_asks_the_disk(original: Any) -> Any:
-    return lambda self, events, more, now: original(self, (), {}, now)
+    return lambda self, events, more, now, centre=0: original(self, (), {}, now, centre)
 
 
 # name: (what it takes away, the patches)
