@@ -21,10 +21,14 @@ class Terminal:
         self._end = end
         self._logic = logic
         self._due: int | None = None  # when the next turn is, as the last one left it
-        self._board = (0, 0)  # conditions and battery, as the board last told
         self._was_pending = False
         self._received_until = 0
         self.indication = IDLE
+
+    def hears(self, received: bytes, now: int) -> bool:
+        """Take what came from the port; whether a turn is due because of it. On a line of many most is somebody else's,
+        and the terminal sleeps on until its deadline."""
+        return self._end.receive(received, now)
 
     def step(self, received: bytes, sample: int | None, conditions: int, battery_pct: int, now: int) -> bytes:
         """Take what came since the last turn; give the bytes to write to the port now.
@@ -32,10 +36,8 @@ class Terminal:
         `received` are any bytes from the port; `sample` is the sensor's, None if there is no new one; `conditions` are
         the board's (TAMPER, BATTERY_LOW); `battery_pct` may be BATTERY_UNKNOWN; `now` is monotonic ms.
         """
-        board = (conditions, battery_pct)
-        if received and not self._end.receive(received, now) and sample is None and self._idle(board, now):
-            return b""  # somebody else's, as most is on a line of many: a terminal sleeps on
-        self._board = board
+        if received:
+            self._end.receive(received, now)
         events = self._logic.step(sample, now)
         standing = conditions | self._logic.conditions()
         self._end.conditions(standing, battery_pct, self._logic.value())
@@ -51,9 +53,6 @@ class Terminal:
         if self._due is None:
             self._due = self._next()
         return self._due
-
-    def _idle(self, board: tuple[int, int], now: int) -> bool:
-        return self._due is not None and now < self._due and board == self._board
 
     def _next(self) -> int:
         due = self._end.deadline()

@@ -94,11 +94,18 @@ _SOURCES: Final = ("loss", "burst", "repeat", "flip", "reorder", "delay", "trunc
 _LOSS, _BURST, _REPEAT, _FLIP, _REORDER, _DELAY, _TRUNCATE, _CONCATENATE = range(8)
 
 
+def _odds(faults: Faults) -> tuple[float, ...]:
+    """What a drawn number must be below for each fault to happen; bursts and delays are reckoned otherwise."""
+    shares = (faults.loss, 0, faults.repeat, faults.flip, faults.reorder, 0, faults.truncate, faults.concatenate)
+    return tuple([share * ODDS for share in shares])
+
+
 class Way:
     """One direction of a line. `carry` is to be called with b"" too, at `deadline`: some of it comes by itself."""
 
     def __init__(self, seed: int, name: str):
         self._faults = CLEAN
+        self._odds = _odds(CLEAN)
         self.counters: Counter[str] = Counter()
         self._whether = Chance(seed, f"{name}/whether")
         self._where = Chance(seed, f"{name}/where")
@@ -124,6 +131,7 @@ class Way:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = CLEAN if faults == CLEAN else faults  # one that is clean is recognised at a glance
+        self._odds = _odds(faults)
         if not faults.noise:
             self._noise_ms = None
         if not faults.mimic:
@@ -142,8 +150,7 @@ class Way:
                 self._number += len(frames)
                 out = b"".join([DELIMITER + frame + DELIMITER for frame in frames])
             else:
-                for frame in frames:
-                    self._enter(frame, now)
+                out = b"".join([self._enter(frame, now) for frame in frames])
         if self._faults is not CLEAN or self._busy():
             out += self._leave(now)
         if len(self._partial) > FRAME_BYTES_MAX:
@@ -180,29 +187,34 @@ class Way:
         """Whether a frame of before is still on its way, or waits for its delimiter."""
         return bool(self._waiting or self._held_back or self._runs_on)
 
-    def _enter(self, frame: bytes, now: int) -> None:
+    def _enter(self, frame: bytes, now: int) -> bytes:
+        """What becomes of a frame: bytes that come out at once, unless it is queued."""
         self._number += 1
         faults, drawn = self._faults, self._whether.draw(self._number)
-        if self._bursts(drawn) or self._happens(_LOSS, faults.loss, drawn):
-            return
-        if self._happens(_TRUNCATE, faults.truncate, drawn) and len(frame) > 1:
+        if (faults.burst_p and self._bursts(drawn)) or self._happens(_LOSS, drawn):
+            return b""
+        if self._happens(_TRUNCATE, drawn) and len(frame) > 1:
             frame = frame[: 1 + self._below(len(frame) - 1, _TRUNCATE)]
-        if self._happens(_FLIP, faults.flip, drawn):
+        if self._happens(_FLIP, drawn):
             frame = _flipped(frame, self._below(len(frame) * 8, _FLIP))
-        runs_on = self._happens(_CONCATENATE, faults.concatenate, drawn)
+        runs_on = self._happens(_CONCATENATE, drawn)
         behind = 0
-        if self._happens(_REORDER, faults.reorder, drawn):
+        if self._happens(_REORDER, drawn):
             behind = 1 + self._below(faults.reorder_by, _REORDER)
-        later_ms = drawn[_DELAY] * (faults.delay_ms + 1) // ODDS
-        for _ in range(2 if self._happens(_REPEAT, faults.repeat, drawn) else 1):
+        later_ms = drawn[_DELAY] * (faults.delay_ms + 1) // ODDS if faults.delay_ms else 0
+        times = 2 if self._happens(_REPEAT, drawn) else 1
+        if not (behind or later_ms or runs_on or self._busy()):
+            return (DELIMITER + frame + DELIMITER) * times
+        for _ in range(times):
             if behind:
                 sent = _Sent(later_ms, frame, runs_on)
                 self._held_back.append(_HeldBack(behind, now + HELD_BACK_MS_MAX, sent))
             else:
                 self._send(_Sent(later_ms, frame, runs_on), now)
+        return b""
 
-    def _happens(self, source: int, share: float, drawn: Sequence[int]) -> bool:
-        happens = drawn[source] < share * ODDS
+    def _happens(self, source: int, drawn: Sequence[int]) -> bool:
+        happens = drawn[source] < self._odds[source]
         if happens:
             self.counters[_SOURCES[source]] += 1
         return happens
@@ -213,8 +225,6 @@ class Way:
     def _bursts(self, drawn: Sequence[int]) -> bool:
         """Whether the two-state line loses this frame: E. N. Gilbert 1960, with E. O. Elliott's loss of 1963."""
         faults = self._faults
-        if not faults.burst_p:
-            return False
         turns = (faults.burst_r if self._bad else faults.burst_p) * ODDS > drawn[_BURST]
         self._bad = self._bad != turns
         if not self._bad or self._below(ODDS, _BURST) >= faults.burst_loss * ODDS:

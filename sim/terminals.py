@@ -222,6 +222,11 @@ class Played:
         if isinstance(self.sensor, SmokeSensor):
             self.sensor.follow(curve, now)
 
+    def hears(self, received: bytes, now: int) -> bool:
+        """Take what came from the line; whether a turn is due because of it."""
+        twin_hears = self._twin is not None and self._twin.played.hears(received, now)
+        return (self._is_on() and self._terminal.hears(received, now)) or twin_hears
+
     def step(self, received: bytes, now: int) -> bytes:
         """One turn of its loop; a dead terminal hears and says nothing."""
         if not self._ails:

@@ -89,11 +89,6 @@ def vouches(key: bytes, message: "Message", context: bytes = b"") -> bool:
     return Key(key).vouches(message, context)
 
 
-def of_another(data: bytes, address: int) -> bool:
-    """Whether `data` holds a message to or from another terminal than the one at `address`; cheaper than `parse`."""
-    return len(data) > 0 and len(data) == _SIZES.get(data[0]) and int.from_bytes(data[1:5], "big") != address
-
-
 def parse(data: bytes) -> "Message | None":
     """The message in `data`, not yet verified; None where it has an unknown type or another length than its type's."""
     if not data or len(data) != _SIZES.get(data[0]):

@@ -40,7 +40,7 @@ class TerminalEnd:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.boot = int.from_bytes(random(4), "big")  # random, so that no flash need be written to tell boots apart
         self._address, self._kind, self._key, self._random = address, kind_code, messages.Key(key), random
-        self._deframer = frame.Deframer(self.counters)
+        self._deframer = frame.Deframer(self.counters, address)
         self._queue = Queue()
         self._session: Session | None = None
         self._condition_bits, self._battery_pct, self._value = 0, codes.BATTERY_UNKNOWN, 0
@@ -96,13 +96,14 @@ class TerminalEnd:
         """Take any bytes from the line, never raising; whether they held anything for this terminal."""
         mine = False
         for raw in self._deframer.feed(data):
-            if messages.of_another(raw, self._address):
-                continue  # on a line of many most are
-            mine = True
             message = messages.parse(raw)
             if message is None:
                 self._count("bad_form")
-            elif message.type == ACK:
+                continue
+            if message.address != self._address:
+                continue
+            mine = True
+            if message.type == ACK:
                 self._on_ack(message, now)
             elif message.type == WELCOME:
                 self._on_welcome(message, now)

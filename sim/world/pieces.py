@@ -22,9 +22,14 @@ class Piece:
         self._speak = speak
         self._wake = Wake(timeline, self.turn)
 
-    def turn(self, received: bytes = b"") -> None:
+    def hear(self, data: bytes) -> None:
+        """Bytes from the line, most of them for another."""
+        if self.played.hears(data, self._timeline.now):
+            self.turn()
+
+    def turn(self) -> None:
         now = self._timeline.now
-        if data := self.played.step(received, now):
+        if data := self.played.step(b"", now):
             self._speak(data)
         due_ms = self.played.deadline(now)
         self._wake.set(None if due_ms is None else max(now + 1, due_ms))
@@ -75,7 +80,7 @@ class Bus:
 
     def _heard(self, data: bytes) -> None:
         for piece in self.pieces.values():
-            piece.turn(data)
+            piece.hear(data)
 
     def _carry(self) -> None:
         self._up(b"")

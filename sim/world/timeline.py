@@ -49,23 +49,35 @@ class Timeline:
 class Wake:
     """One part's alarm clock: set anew as often as it likes, it rings at the last moment it was set to."""
 
-    __slots__ = ("_at_ms", "_call", "_timeline")
+    __slots__ = ("_at_ms", "_call", "_queued_ms", "_timeline")
 
     def __init__(self, timeline: Timeline, call: Callable[[], None]):
         self._timeline = timeline
         self._call = call
         self._at_ms: int | None = None
+        self._queued_ms: int | None = None  # the earliest entry of the queue that is ours, and not past
 
     def set(self, at_ms: int | None) -> None:
         """Ring at `at_ms` (None: not at all) and at no other time."""
-        if at_ms is not None:
-            at_ms = max(at_ms, self._timeline.now)
-        if at_ms != self._at_ms:
-            self._at_ms = at_ms
-            if at_ms is not None:
-                self._timeline.at(at_ms, self._ring)
+        if at_ms is None:
+            self._at_ms = None
+            return
+        self._at_ms = max(at_ms, self._timeline.now)
+        if self._queued_ms is None or self._at_ms < self._queued_ms:
+            self._queue(self._at_ms)
+
+    def _queue(self, at_ms: int) -> None:
+        self._queued_ms = at_ms
+        self._timeline.at(at_ms, self._ring)
 
     def _ring(self) -> None:
-        if self._at_ms is not None and self._at_ms <= self._timeline.now:
+        now = self._timeline.now
+        if self._queued_ms is not None and self._queued_ms <= now:
+            self._queued_ms = None
+        if self._at_ms is None:
+            return
+        if self._at_ms <= now:
             self._at_ms = None
             self._call()
+        elif self._queued_ms is None:  # it was put off since
+            self._queue(self._at_ms)

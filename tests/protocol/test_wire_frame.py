@@ -36,6 +36,48 @@ def test_any_bytes_in_any_split_give_the_same(data: bytes, cuts: list[int]) -> N
     assert counts[0] == counts[1] == counts[2]
 
 
+ADDRESSES = st.one_of(
+    st.integers(1, 2**32 - 1), st.integers(1, 255).flatmap(lambda b: st.sampled_from([b << 8, b << 24]))
+)
+ADDRESSED = st.builds(
+    lambda type, address, body: bytes([type]) + address.to_bytes(4) + body,
+    st.integers(1, 6),
+    ADDRESSES,
+    st.binary(max_size=40),
+)
+
+
+@given(st.lists(ADDRESSED, max_size=6), GARBAGE, st.data())
+def test_with_an_address_its_own_messages_are_found_and_most_others_are_not(
+    messages: list[bytes], garbage: bytes, data: st.DataObject
+) -> None:
+    address = data.draw(st.sampled_from([int.from_bytes(m[1:5]) for m in messages]) if messages else ADDRESSES)
+    stream = b"".join(wrap(m) for m in messages) + garbage + b"\0"
+    cuts = data.draw(st.lists(st.integers(0, 10_000), max_size=6))
+    everything = deframer().feed(stream)
+    counts = [dict.fromkeys(REASONS, 0) for _ in range(2)]
+    whole, split = (Deframer(c, address) for c in counts)
+    found = whole.feed(stream)
+    assert [m for piece in pieces(stream, cuts) for m in split.feed(piece)] == found
+    assert counts[0] == counts[1]
+    assert [m for m in found if m[1:5] == address.to_bytes(4)] == [
+        m for m in everything if m[1:5] == address.to_bytes(4)
+    ]
+    mark = address.to_bytes(4).rstrip(b"\0")[-1]
+    place = len(address.to_bytes(4).rstrip(b"\0"))  # in the message, behind its type
+    assert all(len(m) <= place or m[place] in (mark, 0) for m in found)
+
+
+def test_a_frame_of_another_is_passed_over_uncounted_even_where_it_is_bent() -> None:
+    counters = dict.fromkeys(REASONS, 0)
+    tested = Deframer(counters, 1001)
+    other = bytearray(wrap(bytes([5]) + (1002).to_bytes(4) + b"body"))
+    other[-2] ^= 1
+    mine = wrap(bytes([5]) + (1001).to_bytes(4) + b"body")
+    assert tested.feed(bytes(other) + mine) == [bytes([5]) + (1001).to_bytes(4) + b"body"]
+    assert counters == dict.fromkeys(REASONS, 0)
+
+
 def naive(data: bytes) -> tuple[list[bytes], dict[str, int]]:
     """The messages in `data`, and how many of what was refused, as the definition has it."""
     found, counts = [], dict.fromkeys(REASONS, 0)

@@ -53,13 +53,6 @@ def test_a_tag_vouches_for_every_bit(content: tuple[int, int, int, tuple[object,
     assert message is None or not messages.vouches(KEY, message)
 
 
-@given(st.one_of(st.binary(max_size=70), CONTENTS.map(lambda c: messages.seal(KEY, *c))), U32)
-def test_a_message_of_another_terminal_is_told_without_parsing_it(data: bytes, address: int) -> None:
-    message = messages.parse(data)
-    assert messages.of_another(data, address) == (message is not None and message.address != address)
-    assert message is None or not messages.of_another(data, message.address)
-
-
 @given(st.binary(max_size=70))
 def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     message = messages.parse(data)
