@@ -19,7 +19,7 @@ BURST_BYTES_MAX: Final = 40  # of garbage, longer than the header of any frame
 BURSTS_MAX: Final = 64  # in one turn, after a pause however long
 HELD_BACK_MS_MAX: Final = 500  # a frame held back behind others that do not come
 WAITING_MAX: Final = 10_000  # delayed frames: a minute of a full line
-MIMIC_MS: Final = 50  # between two frames of a recording that is played back
+MIMIC_MS: Final = 500  # between two frames of a recording that is played back: all of it takes half a minute
 STUCK: Final = {"zeros": 0x00, "ones": 0xFF}  # what every byte is read as
 
 

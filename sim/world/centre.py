@@ -21,7 +21,7 @@ from sim.world.network import Client
 from sim.world.timeline import Timeline, Wake
 
 COMMIT_MS: Final = (1, 10)  # a synced commit on a server's disk
-TICK_MS: Final = 10_000  # the desk looks so often: each second for real, which would cost more than all else
+TICK_MS: Final = 30_000  # the desk looks so often: each second for real, which would cost more than all else
 
 
 class Centre:
