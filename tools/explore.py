@@ -125,13 +125,14 @@ def numbers(text: str) -> frozenset[int]:
 
 def run(args: argparse.Namespace) -> int:
     """Explore; 0 if every invariant held and every seed repeated, 1 if not. Raises Told."""
-    from sim.world.defects import DEFECTS
+    from sim.world.defects import DEFECTS, check_plantable
     from sim.world.explore import Wish, explore
 
     if args.plant == "list" or args.plant not in ("", *DEFECTS):
         for name, (about, _) in DEFECTS.items():
             print(f"{name:28} {about}")
         return GOOD if args.plant == "list" else _unknown(args.plant)
+    check_plantable(args.plant)
     wish = Wish(args.days, args.verify, args.plant, args.only)
     if args.only is not None and len(args.seeds) != 1:
         raise Told("--only is of a single seed's plan: --seeds 17", "--only 只用于单个种子：--seeds 17")

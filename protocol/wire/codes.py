@@ -1,7 +1,7 @@
 """The numbers that stand for kinds, phases and conditions on the terminals' serial link."""
 
 # A name's place is its code; new names go at the end, so that an old terminal keeps its meaning.
-KINDS = (
+KINDS: "tuple[str, ...]" = (
     "",
     "smoke",
     "gas",
@@ -14,7 +14,7 @@ KINDS = (
     "battery_low",
     "sensor_fault",
 )
-PHASES = ("", "raised", "updated", "restored", "test")
+PHASES: "tuple[str, ...]" = ("", "raised", "updated", "restored", "test")
 
 # Conditions of a terminal, one bit each, carried by every event and heartbeat.
 TAMPER = 1

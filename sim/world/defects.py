@@ -27,6 +27,8 @@ from protocol import envelope, record
 from protocol.record import Interval
 from protocol.wire.peer import Peer
 from protocol.wire.session import Session
+from protocol.words import Told
+from sim.compiled import COMPILED
 
 Patch = tuple[Any, str, Callable[[Any], Any]]  # whose, which, and what it becomes of what it was
 
@@ -162,9 +164,19 @@ DEFECTS: Final[dict[str, tuple[str, tuple[Patch, ...]]]] = {
 }
 
 
+def check_plantable(name: str) -> None:
+    """Raises Told where this defect ("": none) cannot be planted: methods of compiled classes stay."""
+    if name and COMPILED:
+        raise Told(
+            "--plant: no defect can be planted in compiled code; without tools/compiled it can",
+            "--plant：编译后的代码不能植入缺陷；请不用 tools/compiled 运行",
+        )
+
+
 @contextlib.contextmanager
 def planted(name: str) -> Iterator[None]:
-    """The product has this defect (""; none) for as long as this lasts."""
+    """The product has this defect (""; none) for as long as this lasts. Raises Told."""
+    check_plantable(name)
     patches = DEFECTS[name][1] if name else ()
     originals = [(owner, attribute, getattr(owner, attribute)) for owner, attribute, _ in patches]
     try:
