@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cbor2
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cwt import COSE, COSEKey
-from cwt.algs.okp import OKPKey
 
 ENVELOPE_BYTES_MAX: Final = 4096  # a record is at most 2048, and the envelope adds about 100
 KID_BYTES_MAX: Final = 48  # a gateway's id of 32 and a "#n" for the number of its key
@@ -19,10 +17,12 @@ ALG_ED25519: Final = -19
 CENTRE_KID: Final = b"centre"  # what gateways know the centre's key by; a gateway's own key goes by its id
 
 _SIGN1_HEAD: Final = b"\xd2\x84"  # tag 18, an array of four; then protected, {}, payload, signature
+_SIGNED_HEAD: Final = b"\x84\x6aSignature1"  # an array of four, RFC 9052, 4.4; then protected, context, payload
+_PROTECTED_HEAD: Final = b"\xa2\x01\x32\x04"  # {1: -19, 4: the kid that follows}
+_UNPROTECTED: Final = b"\xa0"  # {}: anybody could change what is in it
 _SIGNATURE_BYTES: Final = 64
 _HEADER_BYTES_MAX: Final = KID_BYTES_MAX + 6  # what {1: -19, 4: kid} needs: longer ones are never parsed
 _ALG, _KID = 1, 4  # header labels, RFC 9052 table 3
-_KTY, _KEY_KID, _KEY_ALG = 1, 2, 3  # key parameters, RFC 9052 table 4
 
 
 class EnvelopeError(ValueError):
@@ -39,11 +39,11 @@ class SigningKey:
     """A private key and the name that receivers know it by."""
 
     kid: bytes
-    key: Any  # cwt's key
+    key: Ed25519PrivateKey
 
     def verifying(self) -> VerifyingKey:
         """The public half, under the same name."""
-        return _verifying(self.key.key.public_key(), self.kid)
+        return _verifying(self.key.public_key(), self.kid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class VerifyingKey:
     """A public key, the name that it goes by, and the one algorithm that it may be used with."""
 
     kid: bytes
-    key: Any  # cwt's key
+    key: Ed25519PublicKey
     raw: bytes  # 32 of them
     alg: int = ALG_ED25519
 
@@ -64,7 +64,7 @@ def signing_key(pem: bytes, kid: bytes) -> SigningKey:
         raise ValueError(f"not a private key in PEM: {error}") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise ValueError("not an Ed25519 private key")
-    return SigningKey(_kid(kid), COSEKey.new(_parameters(private, kid)))
+    return SigningKey(_kid(kid), private)
 
 
 def verifying_key(public: bytes, kid: bytes) -> VerifyingKey:
@@ -81,11 +81,7 @@ def verifying_key(public: bytes, kid: bytes) -> VerifyingKey:
 
 
 def _verifying(public: Ed25519PublicKey, kid: bytes) -> VerifyingKey:
-    return VerifyingKey(_kid(kid), COSEKey.new(_parameters(public, kid)), public.public_bytes_raw())
-
-
-def _parameters(key: Ed25519PrivateKey | Ed25519PublicKey, kid: bytes) -> dict[int, Any]:
-    return {**OKPKey.to_cose_key(key), _KEY_ALG: ALG_ED25519, _KEY_KID: kid}
+    return VerifyingKey(_kid(kid), public, public.public_bytes_raw())
 
 
 def _kid(kid: bytes) -> bytes:
@@ -96,9 +92,9 @@ def _kid(kid: bytes) -> bytes:
 
 def seal(record: bytes, key: SigningKey, context: bytes) -> bytes:
     """`record` signed by `key` for `context` (see topic.context): it will not verify for any other."""
-    protected = {_ALG: ALG_ED25519, _KID: key.kid}
-    sealed: bytes = COSE().encode(record, key.key, protected=protected, external_aad=context)
-    return sealed
+    protected = _protected(key.kid)
+    signature = key.key.sign(_signed(protected, context, record))
+    return b"".join((_SIGN1_HEAD, _string(protected), _UNPROTECTED, _string(record), _string(signature)))
 
 
 def open(data: bytes, keys: Mapping[bytes, VerifyingKey], context: bytes) -> tuple[bytes, bytes]:
@@ -106,44 +102,60 @@ def open(data: bytes, keys: Mapping[bytes, VerifyingKey], context: bytes) -> tup
 
     Raises EnvelopeError, and nothing else, for whatever `seal` would not have made with one of `keys`.
     """
-    kid, alg = _signer(data)
+    protected, record, signature = _parts(data)
+    kid, alg = _header(protected)
     key = keys.get(kid)
     if key is None:
         raise EnvelopeError("unknown_key")
     if alg != key.alg:
         raise EnvelopeError("alg")
+    if key.kid != kid:  # it goes by another name
+        raise EnvelopeError("signature")
     try:
-        record: bytes = COSE().decode(data, key.key, external_aad=context)
-    except Exception as error:  # cwt raises several kinds; the structure is sound, so it can only be the signature
+        key.key.verify(signature, _signed(protected, context, record))
+    except InvalidSignature as error:
         raise EnvelopeError("signature") from error
     return kid, record
 
 
-def _signer(data: bytes) -> tuple[bytes, int]:
-    """The kid and alg that `data` names, its whole structure checked byte for byte.
+def _signed(protected: bytes, context: bytes, record: bytes) -> bytes:
+    """What a signature is over: RFC 9052, 4.4, the context being the external_aad."""
+    return b"".join((_SIGNED_HEAD, _string(protected), _string(context), _string(record)))
 
-    cwt alone accepts alg -8, -7 or none, a missing kid, unknown critical headers and trailing bytes. The structure
-    has one layout only, so that no parser is let loose on what nobody has signed.
+
+def _parts(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """The protected header, payload and signature of `data`, its whole structure checked byte for byte.
+
+    The structure has one layout only, so that no parser is let loose on what nobody has signed; a general one would
+    take an unprotected header, longer forms and trailing bytes too.
     """
     if len(data) > ENVELOPE_BYTES_MAX:
         raise EnvelopeError("too_long")
     if data[:2] != _SIGN1_HEAD:
         raise EnvelopeError("not_cose")
     protected, at = _byte_string(data, 2)
-    if data[at : at + 1] != b"\xa0":  # the unprotected header, which anybody could change
+    if data[at : at + 1] != _UNPROTECTED:
         raise EnvelopeError("header")
-    _payload, at = _byte_string(data, at + 1)
+    payload, at = _byte_string(data, at + 1)
     signature, at = _byte_string(data, at)
     if at != len(data) or len(signature) != _SIGNATURE_BYTES:
         raise EnvelopeError("not_cose")
-    return _header(protected)
+    return protected, payload, signature
+
+
+def _protected(kid: bytes) -> bytes:
+    """The one header that `seal` makes."""
+    return _PROTECTED_HEAD + _string(kid)
 
 
 def _header(protected: bytes) -> tuple[bytes, int]:
     """The kid and alg in a protected header of exactly these two, in deterministic form (RFC 8949, 4.2.1)."""
     if len(protected) > _HEADER_BYTES_MAX:
         raise EnvelopeError("header")
-    try:
+    for kid in (protected[len(_PROTECTED_HEAD) + 1 :], protected[len(_PROTECTED_HEAD) + 2 :]):  # its length before it
+        if protected == _protected(kid):
+            return kid, ALG_ED25519
+    try:  # for the reason alone
         header = cbor2.loads(protected)
         alg, kid = header[_ALG], header[_KID]
         exact = cbor2.dumps({_ALG: alg, _KID: kid}) == protected
@@ -169,3 +181,13 @@ def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
     if length < shortest or start + length > len(data):
         raise EnvelopeError("not_cose")
     return data[start : start + length], start + length
+
+
+def _string(data: bytes) -> bytes:
+    """`data` (64 kB at most) as a CBOR byte string, its length in the shortest form."""
+    length = len(data)
+    if length < 24:
+        return bytes((0x40 + length,)) + data
+    if length < 256:
+        return bytes((0x58, length)) + data
+    return b"\x59" + length.to_bytes(2) + data

@@ -113,9 +113,8 @@ def _unmarked(original: Any) -> Any:
 
 def _unsigned(original: Any) -> Any:
     def opened(data: bytes, keys: Any, context: bytes) -> Any:
-        kid, _ = envelope._signer(data)
-        payload, _ = envelope._byte_string(data, envelope._byte_string(data, 2)[1] + 1)
-        return kid, payload
+        protected, payload, _ = envelope._parts(data)
+        return envelope._header(protected)[0], payload
 
     return opened
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from protocol import envelope
 from protocol.envelope import SigningKey, VerifyingKey
@@ -29,7 +29,7 @@ def remembered() -> Iterator[None]:
 
     def public_of(key: SigningKey) -> bytes:
         if key.kid not in publics or publics[key.kid][0] is not key:
-            publics[key.kid] = key, _public(key.verifying())
+            publics[key.kid] = key, key.verifying().raw
         return publics[key.kid][1]
 
     def sealing(record: bytes, key: SigningKey, context: bytes) -> bytes:
@@ -44,7 +44,7 @@ def remembered() -> Iterator[None]:
         count += 1
         if count % PROVED_ONE_IN and (found := known.get((data, context))) is not None:
             kid, public, record = found
-            if kid in keys and _public(keys[kid]) == public:
+            if kid in keys and keys[kid].raw == public:
                 return kid, record
         return opened(data, keys, context)
 
@@ -53,9 +53,3 @@ def remembered() -> Iterator[None]:
         yield
     finally:
         envelope.seal, envelope.open = seal, opened
-
-
-def _public(key: VerifyingKey) -> bytes:
-    found: Any = key.key.key
-    data: bytes = found.public_bytes_raw()
-    return data

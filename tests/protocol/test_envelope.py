@@ -9,11 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cwt import COSE
+from cwt import COSE, COSEKey
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol.envelope import (
+    ALG_ED25519,
     ENVELOPE_BYTES_MAX,
     KID_BYTES_MAX,
     EnvelopeError,
@@ -72,8 +73,13 @@ def test_the_layout_and_what_is_signed_are_those_of_rfc_9052() -> None:
     assert GOOD.hex() == VECTOR
 
 
-def test_another_implementation_opens_it() -> None:
-    assert COSE.new().decode(GOOD, KEY.verifying().key, external_aad=ALARM) == b"a record"
+@given(st.binary(max_size=2048), st.binary(max_size=300), st.binary(min_size=1, max_size=KID_BYTES_MAX))
+def test_another_implementation_makes_the_same_bytes_and_opens_them(record: bytes, context: bytes, kid: bytes) -> None:
+    raw = {"d": PRIVATE.private_bytes_raw(), "x": PRIVATE.public_key().public_bytes_raw()}
+    key = COSEKey.new({1: 1, 2: kid, 3: ALG_ED25519, -1: 6, -2: raw["x"], -4: raw["d"]})  # RFC 9053, 7.2
+    sealed = seal(record, signing_key(pem(PRIVATE), kid), context)
+    assert COSE.new().encode(record, key, {1: ALG_ED25519, 4: kid}, external_aad=context) == sealed
+    assert COSE.new().decode(sealed, key, external_aad=context) == record
 
 
 def test_a_stranger_to_the_context_can_not_use_it() -> None:
