@@ -39,6 +39,7 @@ class Desk:
         self._store = store
         self._heard = dict.fromkeys(homes, now.mono_ms)  # silence is not counted while the centre was down
         self._written_ms = now.mono_ms
+        self._looked_at: Mapping[str, str] | None = None  # homes: of no others a `gateway_lost` stands
 
     # --- events, within the intake's transaction ---
 
@@ -143,18 +144,24 @@ class Desk:
 
     def heard(self, heartbeat: Heartbeat, now: Now) -> list[Note]:
         """A gateway lives, unless this is a heartbeat of before once more; within the intake's transaction."""
-        row = self._store.row("SELECT heartbeat FROM gateways WHERE id = ?", heartbeat.gateway)
-        if row and 0 <= json.loads(row["heartbeat"])["number"] - heartbeat.number < HEARTBEAT_REPEATS:
+        said = {name: getattr(heartbeat, name) for name in ("number", "uptime_s", *_SHOWN)}
+        said["clock"] = heartbeat.time.quality
+        news = self._store.row(
+            "INSERT INTO gateways VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE"
+            " SET heartbeat_ms = excluded.heartbeat_ms, heartbeat = excluded.heartbeat"
+            " WHERE json_extract(heartbeat, '$.number') - ?4 NOT BETWEEN 0 AND ?5 RETURNING id",
+            *(heartbeat.gateway, now.wall_ms, json.dumps(said), heartbeat.number, HEARTBEAT_REPEATS - 1),
+        )
+        if news is None:
             self._store.count("heartbeats_repeated")
             return []
         self._heard[heartbeat.gateway] = now.mono_ms
-        said = {name: getattr(heartbeat, name) for name in ("number", "uptime_s", *_SHOWN)}
-        said["clock"] = heartbeat.time.quality
-        self._store.run(
-            "INSERT OR REPLACE INTO gateways VALUES (?, ?, ?)", heartbeat.gateway, now.wall_ms, json.dumps(said)
+        lost = self._store.row(
+            "SELECT id FROM incidents WHERE gateway = ?1 AND terminal = ?1 AND kind = 'gateway_lost'"
+            " AND restored_ms IS NULL",
+            heartbeat.gateway,
         )
-        lost = self._lost().get(heartbeat.gateway)
-        return self._restore(lost, now) if lost is not None else []
+        return self._restore(lost["id"], now) if lost else []
 
     def slept(self, ms: int, now: Now) -> None:
         """The centre itself stood still for the last `ms` (a paused machine): that is no silence of any gateway."""
@@ -170,18 +177,21 @@ class Desk:
             return [{"what": "storage", "detail": str(error)}]
 
     def _ticked(self, now: Now) -> list[Note]:
-        lost = self._lost()
-        silent = [gateway for gateway in self.homes if self._silent_ms(gateway, now) > LOST_MS and gateway not in lost]
-        removed = [incident for gateway, incident in lost.items() if gateway not in self.homes]
+        homes = self.homes
+        silent = [gateway for gateway in homes if self._silent_ms(gateway, now) > LOST_MS]
+        lost = self._lost() if silent or homes is not self._looked_at else {}  # else there is nothing to ask the disk
+        silent = [gateway for gateway in silent if gateway not in lost]
+        removed = [incident for gateway, incident in lost.items() if gateway not in homes]
         aside = list(self._store.kept_aside)
         counts_due = self._store.unwritten and now.mono_ms - self._written_ms >= COUNTERS_WRITTEN_MS
         if not (silent or removed or aside or counts_due):
+            self._looked_at = homes
             return []
         with self._store.transaction():
             notes = [note for gateway in silent for note in self._own(gateway, "gateway_lost", now)]
             notes += [note for incident in removed for note in self._restore(incident, now)]
             notes += [note for _ in aside for note in self._own(_CENTRE, "storage_fault", now)]
-        self._written_ms = now.mono_ms
+        self._written_ms, self._looked_at = now.mono_ms, homes
         del self._store.kept_aside[: len(aside)]
         return notes + [{"what": "storage", "detail": f"a damaged database was kept as {path}"} for path in aside]
 

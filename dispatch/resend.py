@@ -24,7 +24,7 @@ class Resend:
         if asked_ms is not None and now.mono_ms - asked_ms < ASK_MS:
             return None
         lacking: list[Interval] = []
-        for interval in heartbeat.settled:
+        for interval in self._store.lacking(heartbeat.gateway, heartbeat.settled):
             committed = self._store.committed(heartbeat.gateway, interval, INTERVALS_MAX)
             if len(committed) == INTERVALS_MAX:  # what is below them is for another time
                 interval = interval._replace(first=max(interval.first, committed[-1].first))

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -149,6 +149,19 @@ class Store:
             " (SELECT coalesce(max(first), 0) FROM intervals WHERE gateway = ?1 AND epoch = ?2 AND first <= ?3)"
             " ORDER BY first DESC LIMIT ?5",
             *(gateway, *within, limit),
+        )
+        return [Interval(*row) for row in rows]
+
+    def lacking(self, gateway: str, intervals: Sequence[Interval]) -> list[Interval]:
+        """Those of these `intervals` that are not committed as a whole."""
+        if not intervals:
+            return []
+        rows = self.rows(
+            f"WITH told (epoch, first, last) AS (VALUES {', '.join(['(?, ?, ?)'] * len(intervals))})"
+            " SELECT * FROM told WHERE last > coalesce((SELECT last FROM intervals"
+            " WHERE gateway = ? AND epoch = told.epoch AND first <= told.first ORDER BY first DESC LIMIT 1), -1)",
+            *(number for interval in intervals for number in interval),
+            gateway,
         )
         return [Interval(*row) for row in rows]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dispatch.resend import ASK_MS, Resend, gaps
 from dispatch.store import Store
-from protocol.record import INT_MAX, INTERVALS_MAX, Command, EventId, Heartbeat, Interval, Now, Stamp
+from protocol.record import INT_MAX, INTERVALS_MAX, SETTLED_MAX, Command, EventId, Heartbeat, Interval, Now, Stamp
 
 NOW = Now(1_790_000_000_000, 60_000)
 numbers = st.sets(st.integers(0, 40))
@@ -65,6 +65,30 @@ def test_what_is_lacking_is_what_is_told_less_what_is_committed(
     command = ask(standing, beat(told))
     lacking = set(range(told.first, told.last + 1)) - committed
     assert held(list(command.intervals) if command else []) == lacking
+    standing.run("DELETE FROM intervals")
+
+
+@given(numbers, numbers, st.lists(st.tuples(st.integers(1, 2), wanted), max_size=SETTLED_MAX))
+def test_of_several_that_are_told_what_each_lacks_is_asked_for_in_their_order(
+    standing: Store, first: set[int], second: set[int], told: list[tuple[int, Interval]]
+) -> None:
+    committed = {1: first, 2: second}
+    for epoch, events in committed.items():
+        mark(standing, events, epoch)
+    command = ask(standing, beat(*(interval._replace(epoch=epoch) for epoch, interval in told)))
+    lacking = [
+        (epoch, number)
+        for epoch, interval in told
+        for number in range(interval.last, interval.first - 1, -1)
+        if number not in committed[epoch]
+    ]
+    asked = [
+        (one.epoch, number)
+        for one in (command.intervals if command else ())
+        for number in range(one.last, one.first - 1, -1)
+    ]
+    assert asked == lacking[: len(asked)]
+    assert asked == lacking or (command is not None and len(command.intervals) == INTERVALS_MAX)
     standing.run("DELETE FROM intervals")
 
 
