@@ -84,7 +84,7 @@ class Agent:
         self._version = version
         self._siren = CommandDriver("siren", config.siren.command, journal)
         self._resident = CommandDriver("tell", config.resident.command, journal)
-        self._started_ms = self._beat_ms = self._looked_ms = clock.now().mono_ms
+        self._started_ms = self._beat_ms = self._looked_ms = clock.mono_ms()
         self._storage = StorageWatch()
         self._remembers = False  # the core knows what the card does
         self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
@@ -120,7 +120,7 @@ class Agent:
             if isinstance(message, Stop):
                 self._journal.note("stopping", why=message.why)
                 return message.code
-            now_ms = self._clock.now().mono_ms
+            now_ms = self._clock.mono_ms()
             looked_ms, self._looked_ms = self._looked_ms, now_ms
             stood_ms = now_ms - looked_ms
             self.turn(message, stood_ms if self._clock.sleep_s(stood_ms) >= STALL_S else 0)
@@ -144,7 +144,7 @@ class Agent:
         return min([self._beat_ms, *(ms for ms in found if ms is not None)])
 
     def _gather(self) -> object | None:
-        wait_ms = self.deadline() - self._clock.now().mono_ms
+        wait_ms = self.deadline() - self._clock.mono_ms()
         try:
             return self._inbox.get(timeout=max(0.0, min(WAIT_S_MAX, self._clock.sleep_s(wait_ms))))
         except queue.Empty:
@@ -272,9 +272,8 @@ class Agent:
         self._resident.call(about, message=effect.message, kind=effect.kind, terminal=effect.terminal, text=text)
 
     def _beat(self, now: Now) -> None:
-        terminals = self._home.terminals(now)
-        silent = sum("terminal_silent" in terminal["troubles"] for terminal in terminals)
-        self._delivery.beat(now, self._version, self._uptime_s(now), len(terminals), silent)
+        terminals = len(self._config.terminals)
+        self._delivery.beat(now, self._version, self._uptime_s(now), terminals, self._home.silent())
         self._beat_ms = now.mono_ms + self._config.heartbeat_s * 1000
 
     def _conditions(self, now: Now) -> list[Effect]:

@@ -30,7 +30,7 @@ class Clock:
     """Readings of CLOCK_REALTIME and CLOCK_BOOTTIME; both run `rate` times as fast in simulation.
 
     Wall time then runs from `anchor_ms` (ms since 1970 UTC; 0: the moment of making), so that processes agree on it.
-    `now` may be called by any thread, `learn` by one.
+    `now` and `mono_ms` may be called by any thread, `learn` by one.
 
     `boot_ns`, `wall_ns` and `kernel_is_sure` are all that is read of the machine; a simulated one gives its own.
 
@@ -47,7 +47,7 @@ class Clock:
 
     def now(self) -> Now:
         """The time now."""
-        mono_ms = self.boot_ns() * self._rate // 1_000_000
+        mono_ms = self.mono_ms()
         system_ms = self._system_ms()
         learned, sure_ms = self._learned, self._sure_ms
         if _is_set(system_ms) and self.kernel_is_sure():
@@ -57,6 +57,10 @@ class Clock:
             return Now(wall_ms, mono_ms, "unset")
         sure = sure_ms is not None and mono_ms - sure_ms <= LEARNED_MS_MAX * self._rate
         return Now(wall_ms, mono_ms, "synchronised" if sure else "holdover")
+
+    def mono_ms(self) -> int:
+        """The same as `now` has it, without asking the kernel how sure it is of the rest."""
+        return self.boot_ns() * self._rate // 1_000_000
 
     def learn(self, wall_ms: int, sent_mono_ms: int, received_mono_ms: int) -> bool:
         """A signed and fresh answer said that it was `wall_ms` between these two moments; True where wall time steps.

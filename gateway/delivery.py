@@ -56,11 +56,12 @@ class Delivery:
         keys = {name: (others or {}).get(name, centre) for name in uplinks}
         self._keys = {name: {envelope.CENTRE_KID: key} for name, key in keys.items()}
         self._centres = numbered(centre, keys)
+        self._numbers = sorted(set(self._centres.values()))
         self._journal = journal
         self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
         # Those of them that a command may answer, with the centre that may.
-        self._telling: deque[tuple[int, int]] = deque(maxlen=HEARTBEATS_ECHOED_MAX * len(set(self._centres.values())))
+        self._telling: deque[tuple[int, int]] = deque(maxlen=HEARTBEATS_ECHOED_MAX * len(self._numbers))
         self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 
     def add(self, events: Sequence[Event]) -> None:
@@ -80,9 +81,9 @@ class Delivery:
         self.counters["resent"] += len(taken)
         return taken
 
-    def centres(self) -> list[int]:
+    def centres(self) -> Sequence[int]:
         """The numbers of all centres; the first has 0."""
-        return sorted(set(self._centres.values()))
+        return self._numbers
 
     def centre_of(self, uplink: str) -> int:
         """The number of the centre behind this uplink."""

@@ -117,6 +117,8 @@ class Sending:
 
     def ready(self, now_ms: int) -> list[tuple[Event, int]]:
         """What to send now, with the number of the attempt; it is in flight from now on."""
+        if not self._held:
+            return []
         self._expire(now_ms)
         flying = sum(queue.flying is not None for queue in self._queues.values())
         chosen = []

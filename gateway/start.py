@@ -153,7 +153,7 @@ def _bridges(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[N
             bridge,
             [terminal for terminal in config.terminals if terminal.bridge == bridge.id],
             inbox.put,
-            lambda: clock.now().mono_ms,
+            clock.mono_ms,
             clock.sleep_s,
         )
         for bridge in config.bridges

@@ -106,4 +106,6 @@ class Unwritten:
 
 def earlier(one: int | None, other: int | None) -> int | None:
     """The earlier of two moments, of which either may be none."""
-    return min((ms for ms in (one, other) if ms is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -99,6 +99,9 @@ class Home:
 
     def tick(self, now: Now) -> list[Effect]:
         """What follows from the time alone; nothing before `deadline`, and nothing twice."""
+        due_ms = self.deadline()
+        if due_ms is None or now.mono_ms < due_ms:
+            return []
         turn = self._turn(now)
         for terminal_id in [name for name in self._waiting if self._paces[name].left(now.mono_ms)]:
             self._take_waiting(turn, self._roster[terminal_id])
@@ -139,6 +142,10 @@ class Home:
     def terminals(self, now: Now) -> list[dict[str, Any]]:
         """For the status: each rostered terminal."""
         return status.terminals(self._roster, self._book.alarms, self._supervision, self._battery_pct, now.mono_ms)
+
+    def silent(self) -> int:
+        """How many terminals are silent."""
+        return sum(kind == SILENT and terminal in self._roster for terminal, kind in self._book.alarms)
 
     def alarms(self, now: Now) -> list[dict[str, Any]]:
         """For the status: what stands."""

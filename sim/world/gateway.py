@@ -252,7 +252,7 @@ class Gateway:
         life = self._life
         if life is None or life.bridge is None:
             return
-        mono_ms = self.clock.now().mono_ms
+        mono_ms = self.clock.mono_ms()
         for message in life.bridge.link.receive(data, mono_ms):
             self._put(life, message)
         self._answer(life)
@@ -264,7 +264,7 @@ class Gateway:
     def _answer(self, life: _Life) -> None:
         if self._life is not life or life.bridge is None:
             return
-        if data := life.bridge.link.poll(self.clock.now().mono_ms):
+        if data := life.bridge.link.poll(self.clock.mono_ms()):
             self._speak(data)
 
     # --- its start, as in gateway/start.py ---
@@ -355,13 +355,13 @@ class Gateway:
         life = self._life
         if life is None or life.work is not None:
             return
-        if life.outbox.due():
-            life.work = life.outbox.begin()
-            took_ms = self._disk_chance.randint(*COMMIT_MS) + self.slow_ms
-            self._timeline.after(took_ms, lambda: self._end_work(life))
-        else:
-            due_ms = life.outbox.deadline()
+        due_ms = life.outbox.deadline()
+        if due_ms is None or due_ms > self.clock.mono_ms():
             self._work_wake.set(None if due_ms is None else self.clock.true_ms(due_ms))
+            return
+        life.work = life.outbox.begin()
+        took_ms = self._disk_chance.randint(*COMMIT_MS) + self.slow_ms
+        self._timeline.after(took_ms, lambda: self._end_work(life))
 
     def _end_work(self, life: _Life) -> None:
         if self._life is not life or life.work is None:

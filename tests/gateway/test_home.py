@@ -565,6 +565,15 @@ def test_the_status_shows_each_terminal() -> None:
     assert shown["gas-1"]["last_seen_s"] is None
 
 
+def test_silent_terminals_are_counted_and_other_troubles_are_not() -> None:
+    home = new_home()
+    assert home.silent() == 0
+    home.handle(Alive("smoke-1", battery_low=True), at(1000))
+    home.tick(at(200_000))
+    silent = [one for one in home.terminals(at(200_000)) if "terminal_silent" in one["troubles"]]
+    assert home.silent() == len(silent) > 0
+
+
 def test_the_status_shows_what_stands_and_a_call_only_while_it_is_fresh() -> None:
     home = new_home()
     home.handle(said("button-1", "raised"), at(0))
