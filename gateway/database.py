@@ -70,7 +70,7 @@ class Database:
 
     def __init__(self, path: Path, gateway: str, connect: Connect = connect, others: Sequence[bytes] = ()):
         """`others` are the keys of centres beside the first; the first has number 0, these are numbered from 1."""
-        self._path = path
+        self._files = files(path)[:2]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._connection = opened(path, connect)
         self._pruning = Pruning(self._connection)
@@ -209,7 +209,7 @@ class Database:
     def size_bytes(self) -> int:
         """Of the file and its log. Raises Damaged where somebody has removed the file: what is written is lost then."""
         try:
-            return sum(path.stat().st_size for path in files(self._path)[:2])
+            return sum(path.stat().st_size for path in self._files)
         except FileNotFoundError as error:
             raise Damaged("the file has been removed") from error
 

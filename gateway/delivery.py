@@ -122,12 +122,13 @@ class Delivery:
         )
         if settled:
             self._telling.extend((self._heartbeat, centre) for centre in self.centres())
-        data = envelope.seal(beat.to_record(), self._signing, topic.context(topic.HEARTBEAT))
         self._heartbeats_ms[self._heartbeat] = now.mono_ms
         while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
             del self._heartbeats_ms[next(iter(self._heartbeats_ms))]
-        for _, uplink in self._up():
-            uplink.send(topic.HEARTBEAT, data)
+        if up := self._up():  # else nobody would get what takes a signature to make
+            data = envelope.seal(beat.to_record(), self._signing, topic.context(topic.HEARTBEAT))
+            for _, uplink in up:
+                uplink.send(topic.HEARTBEAT, data)
 
     def uplink_changed(self, name: str, up: bool, detail: str) -> None:
         self.up[name] = up

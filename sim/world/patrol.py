@@ -52,16 +52,18 @@ class Patrol:
         self._centre = Since(timeline, world.centre_listens)
         self._cut_off = Since(timeline, lambda: world.gateway_watches() and world.cut_off())
         self._dead = {name: Since(timeline, self._is_dead(name)) for name in world.silence_ms_max}
+        self._mute: frozenset[str] = frozenset()  # at this look
         self._lives = 0
 
     def start(self) -> None:
         self._timeline.after(EVERY_MS, self._look)
 
     def _is_dead(self, name: str) -> Callable[[], bool]:
-        return lambda: name in self._world.mute()
+        return lambda: name in self._mute
 
     def _look(self) -> None:
         self._timeline.after(EVERY_MS, self._look)
+        self._mute = self._world.mute()
         if self._world.lives() != self._lives:  # a restart between two looks
             self._lives = self._world.lives()
             for one in (self._watches, self._cut_off, self._gone, self._centre):

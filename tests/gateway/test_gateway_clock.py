@@ -49,6 +49,13 @@ def test_a_real_reading_is_of_the_systems_clocks() -> None:
     assert now.quality in ("holdover", "synchronised")
 
 
+@pytest.mark.parametrize("rate", [1, 20])
+def test_the_time_since_boot_alone_is_that_of_a_whole_reading(system: System, rate: int) -> None:
+    system.passes(1234)
+    clock = Clock(rate)
+    assert clock.mono_ms() == clock.now().mono_ms == (HOUR_MS + 1234) * rate
+
+
 @pytest.mark.parametrize("wall_ms", [0, BUILT_MS - 1, LATEST_MS])
 def test_a_clock_before_this_program_or_far_after_it_is_unset_whatever_the_kernel_says(
     system: System, wall_ms: int
