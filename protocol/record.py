@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -30,7 +29,7 @@ RESEND: Final = "resend"  # send these events again: the centre has lost them
 ACTIONS: Final = (RESEND,)  # of a command
 CLOCK_QUALITIES: Final = ("unset", "holdover", "synchronised")  # a quality's place is its code
 
-_OF_THREAD: Final = threading.local()  # its encoder: making one costs as much as a record, and no two threads share one
+_IDLE: Final[list[cbor2.CBOREncoder]] = []  # encoders: making one costs as much as encoding a record
 
 
 class RecordError(ValueError):
@@ -245,10 +244,13 @@ def decode(data: bytes) -> Record:
 def _encoded(record: Mapping[int, Any]) -> bytes:
     """Deterministic CBOR (RFC 8949, 4.2.1). cbor2 sorts keys shorter first, as RFC 7049 did: for keys from 0 to 23, and
     for keys that are all text, the order is the same."""
-    encoder: cbor2.CBOREncoder | None = getattr(_OF_THREAD, "encoder", None)
-    if encoder is None:
-        encoder = _OF_THREAD.encoder = cbor2.CBOREncoder(io.BytesIO(), canonical=True)
-    return encoder.encode_to_bytes(record)
+    try:
+        encoder = _IDLE.pop()  # ours alone until it is back: no two threads may use one at a time
+    except IndexError:
+        encoder = cbor2.CBOREncoder(io.BytesIO(), canonical=True)
+    encoded = encoder.encode_to_bytes(record)
+    _IDLE.append(encoder)  # one that has raised is not used again
+    return encoded
 
 
 def _item(data: bytes) -> Mapping[Any, Any]:
