@@ -92,7 +92,7 @@ def _kid(kid: bytes) -> bytes:
 
 def seal(record: bytes, key: SigningKey, context: bytes) -> bytes:
     """`record` signed by `key` for `context` (see topic.context): it will not verify for any other."""
-    protected = _protected(key.kid)
+    protected = _PROTECTED_HEAD + _string(key.kid)
     signature = key.key.sign(_signed(protected, context, record))
     return b"".join((_SIGN1_HEAD, _string(protected), _UNPROTECTED, _string(record), _string(signature)))
 
@@ -143,19 +143,11 @@ def _parts(data: bytes) -> tuple[bytes, bytes, bytes]:
     return protected, payload, signature
 
 
-def _protected(kid: bytes) -> bytes:
-    """The one header that `seal` makes."""
-    return _PROTECTED_HEAD + _string(kid)
-
-
 def _header(protected: bytes) -> tuple[bytes, int]:
     """The kid and alg in a protected header of exactly these two, in deterministic form (RFC 8949, 4.2.1)."""
     if len(protected) > _HEADER_BYTES_MAX:
         raise EnvelopeError("header")
-    for kid in (protected[len(_PROTECTED_HEAD) + 1 :], protected[len(_PROTECTED_HEAD) + 2 :]):  # its length before it
-        if protected == _protected(kid):
-            return kid, ALG_ED25519
-    try:  # for the reason alone
+    try:
         header = cbor2.loads(protected)
         alg, kid = header[_ALG], header[_KID]
         exact = cbor2.dumps({_ALG: alg, _KID: kid}) == protected

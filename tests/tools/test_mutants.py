@@ -123,10 +123,10 @@ def test_tests_that_fail_without_a_mutant_are_told(tmp_path: Path) -> None:
 def test_planted_in_the_envelope_a_change_is_killed() -> None:
     done = mutants("envelope", "--sample", "30", "--seed", "3", "--minutes", "2", "--json")
     found = json.loads(done.stdout)["envelope"]
-    # Four of the 215 survive, for the reasons in docs/mutants.md; of a sample they may be more than its target allows.
+    # Three of the 239 survive, for the reasons in docs/mutants.md; of a sample they may be more than its target allows.
     assert done.returncode == (0 if found["good"] else 1)
     assert found["run"] == 30 < found["made"]
-    assert len(found["survivors"]) <= 4, found["survivors"]
+    assert len(found["survivors"]) <= 3, found["survivors"]
 
 
 # --- the account ---
