@@ -112,7 +112,7 @@ def show(found: Mapping[str, Any]) -> None:
         f"1/{bare / steps:.0f}",
     )
     table.add_row(
-        say("a month in (real time)", "一个月用时（真实时间）"),
+        say("a month in (CPU time)", "一个月用时（CPU 时间）"),
         f"{found['month_s']} s",
         f"{MONTH_DAYS} d",
         f"{found['times_real']:,} x",

@@ -31,11 +31,8 @@ AIMED_HOLD_MS: Final = (1_000, 20_000)
 FAULTS_A_DAY: Final = (20.0, 120.0)  # of everything else, drawn for each seed
 DISK_MS: Final = (1_000, 600_000)  # of a disk: it is tried again every 2 s, however long that goes on
 LASTS_MS: Final = (1_000, 3_600_000)  # of a fault, drawn evenly by its logarithm
-HEARTBEATS_S: Final = (
-    30,
-    60,
-    *[75] * 6,
-)  # of the gateway, below the 90 s after which the centre misses it; drawn evenly
+# Of the gateway, below the 90 s after which the centre misses it; drawn evenly.
+HEARTBEATS_S: Final = (30, 60, *[75] * 6)
 
 # How long terminals may be silent: mains-powered ones, and sleepy ones on batteries that last for years.
 SILENCES_S: Final = (200, 600, 3_600, 3_600, 7_200, 7_200)

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.config import TerminalConfig
 from gateway.home.lifecycle import LAPSING
 from gateway.home.roster import SILENCE_S_MAX
-from protocol import topic
+from protocol import envelope, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.wire import mac
 from protocol.words import RESTORED, TEST, Told
 from sim.case import GATEWAY, TerminalSpec
 from sim.disk import Disk
+from sim.forger import alarm
 from sim.judge import Mark, Outcome, Row, Said, invariants, read_rows
 from sim.line import Line, stream
 from sim.process import Line as JournalLine
@@ -198,9 +199,6 @@ class World:
 
     def forge(self, count: int) -> None:
         """A thief with the gateway's connection but not its key sends alarms of his own making."""
-        from protocol import envelope
-        from sim.forger import alarm
-
         for number in range(count):
             data = alarm(GATEWAY, number, BEGUN_WALL_MS + self.timeline.now)
             payload = envelope.seal(data, self._forger, topic.context(topic.ALARM))
