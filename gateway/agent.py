@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.bridges.native import BridgeState, NativeBridge
+from gateway.bridges.port import BridgeState, PortBridge
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.delivery import PATH_LOST_MS, Delivery
@@ -23,6 +23,7 @@ from gateway.home.messages import (
     Condition,
     Doubt,
     Effect,
+    Fix,
     Keep,
     Reading,
     Receipted,
@@ -73,7 +74,7 @@ class Agent:
         version: str,
     ):
         self.counters: Counter[str] = Counter()
-        self.bridges: Sequence[NativeBridge] = ()
+        self.bridges: Sequence[PortBridge] = ()
         self._config = config
         self._clock = clock
         self._journal = journal
@@ -101,7 +102,7 @@ class Agent:
             Stored: self._on_stored,
             Replaced: self._on_replaced,
             Committed: self._on_committed,
-            **dict.fromkeys((Reading, Alive, Doubt), self._on_input),
+            **dict.fromkeys((Reading, Fix, Alive, Doubt), self._on_input),
         }
         self._performs: dict[type, Callable[[Any, Now], None]] = {
             Commit: self._commit,
@@ -168,7 +169,7 @@ class Agent:
 
     # --- what comes in ---
 
-    def _on_input(self, message: Reading | Alive | Doubt, now: Now) -> list[Effect]:
+    def _on_input(self, message: Reading | Fix | Alive | Doubt, now: Now) -> list[Effect]:
         return self._home.handle(message, now)
 
     def _on_committed(self, message: Committed, now: Now) -> list[Effect]:
@@ -354,6 +355,7 @@ def _shown(event: Event) -> dict[str, Any]:
         "room": event.room,
         "source": None if event.source is None else list(event.source),
         "raised_ms": event.time.wall_ms,
+        "position": None if event.position is None else list(event.position),
         "evidence": dict(event.evidence),
         "flags": list(event.flags),
     }

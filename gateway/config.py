@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.home.fence import Fence
 from gateway.home.roster import SILENCE_S_MAX, TERMINALS_MAX
+from protocol.geo import E7
 from protocol.table import Table
 from protocol.topic import ID
 from protocol.words import KINDS, TROUBLE, Told
 
 CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
 UPLINKS_MAX: Final = 8  # a house has two ways out and a second centre; each holds a thousand events in memory
-TERMINAL_KINDS: Final = tuple(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE)
+NATIVE: Final = "native"  # kinds of bridge
+BRACELET: Final = "bracelet"  # also the kind of terminal at the other end: one on each port
+BAUD: Final = {NATIVE: 115200, BRACELET: 9600}  # the usual ones
+# A terminal is of the kind that it raises; a bracelet may raise several.
+TERMINAL_KINDS: Final = (*(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE), BRACELET)
+RADIUS_M: Final = (50, 100_000)  # of a fence: below it, the error of a fix alone leads out of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class BridgeConfig:
     id: str
     port: str
     baud: int
+    kind: str = NATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +55,10 @@ class TerminalConfig:
     kind: str
     room: str
     bridge: str
-    address: int
-    key: bytes
+    address: int  # 0 for a bracelet, which is alone on its port
+    key: bytes  # empty for a bracelet: NMEA 0183 knows of none
     silence_s_max: int
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def load(path: Path) -> Config:
         heartbeat_s=top.number("heartbeat_s", 5, 3600, 30),
         uplinks=tuple(_uplink(row, folder, n, centre) for n, row in enumerate(top.tables("uplink"), 1)),
         bridges=bridges,
-        terminals=_terminals(folder / top.text("terminals"), {bridge.id for bridge in bridges}),
+        terminals=_terminals(folder / top.text("terminals"), bridges),
         siren=_driver(top.table("siren", {})),
         resident=_driver(top.table("resident", {})),
         socket=folder / _status_socket(top.table("status", {})),
@@ -143,39 +153,66 @@ def _uplink(row: Table, folder: Path, number: int, centre: str) -> UplinkConfig:
 
 
 def _bridge(row: Table) -> BridgeConfig:
-    row.choice("kind", ("native",))
-    bridge = BridgeConfig(row.text("id", pattern=ID), row.text("port"), row.number("baud", 1200, 4_000_000, 115200))
+    kind = row.choice("kind", (NATIVE, BRACELET))
+    name, port = row.text("id", pattern=ID), row.text("port")
+    bridge = BridgeConfig(name, port, row.number("baud", 1200, 4_000_000, BAUD[kind]), kind)
     row.finish()
     return bridge
 
 
-def _terminals(path: Path, bridges: set[str]) -> tuple[TerminalConfig, ...]:
+def _terminals(path: Path, bridges: tuple[BridgeConfig, ...]) -> tuple[TerminalConfig, ...]:
     top = _read(path)
     rows = top.tables("terminal", ())
     top.finish()
     if len(rows) > TERMINALS_MAX:
         raise Told(f"{path}: {len(rows)} terminals; at most {TERMINALS_MAX}", f"{path}：终端超过 {TERMINALS_MAX} 个")
-    terminals = tuple(_terminal(row, bridges) for row in rows)
+    kinds = {bridge.id: bridge.kind for bridge in bridges}
+    terminals = tuple(_terminal(row, kinds) for row in rows)
     _refuse_twins(path, "id", [terminal.id for terminal in terminals])
     _refuse_twins(path, "address", [f"{terminal.bridge}/{terminal.address}" for terminal in terminals])
+    _refuse_nobody(path, [bridge.id for bridge in bridges if bridge.kind == BRACELET], terminals)
     return terminals
 
 
-def _terminal(row: Table, bridges: set[str]) -> TerminalConfig:
-    key = row.text("key")
-    if not re.fullmatch("[0-9a-f]{64}", key):  # the key itself is not shown: errors end up in photographs
-        raise row.wrong("key", "…", "64 hexadecimal digits, lower case", "64 位小写十六进制数")
+def _terminal(row: Table, bridges: Mapping[str, str]) -> TerminalConfig:
+    """`bridges` has the kind of each bridge by its id."""
+    bridge = row.choice("bridge", sorted(bridges))
+    worn = bridges[bridge] == BRACELET
+    kinds = (BRACELET,) if worn else tuple(kind for kind in TERMINAL_KINDS if kind != BRACELET)
     terminal = TerminalConfig(
         id=row.text("id", pattern=ID),
-        kind=row.choice("kind", TERMINAL_KINDS),
+        kind=row.choice("kind", kinds),
         room=row.text("room", "", pattern=r"[^\x00-\x1f]{0,32}"),
-        bridge=row.choice("bridge", sorted(bridges)),
-        address=row.number("address", 1, 2**32 - 1),
-        key=bytes.fromhex(key),
+        bridge=bridge,
+        address=0 if worn else row.number("address", 1, 2**32 - 1),
+        key=b"" if worn else _key(row),
         silence_s_max=row.number("silence_s_max", 10, 7200, SILENCE_S_MAX),
+        fence=_fence(row.table("fence")) if worn and row.peek("fence") is not None else None,
     )
     row.finish()
     return terminal
+
+
+def _key(row: Table) -> bytes:
+    key = row.text("key")
+    if not re.fullmatch("[0-9a-f]{64}", key):  # the key itself is not shown: errors end up in photographs
+        raise row.wrong("key", "…", "64 hexadecimal digits, lower case", "64 位小写十六进制数")
+    return bytes.fromhex(key)
+
+
+def _fence(row: Table) -> Fence:
+    latitude, longitude = row.real("latitude", -90, 90), row.real("longitude", -180, 180)
+    fence = Fence(round(latitude * E7), round(longitude * E7), row.number("radius_m", *RADIUS_M))
+    row.finish()
+    return fence
+
+
+def _refuse_nobody(path: Path, bridges: list[str], terminals: tuple[TerminalConfig, ...]) -> None:
+    """Raises Told where a bracelet's port has no bracelet: nobody would notice its silence."""
+    worn = {terminal.bridge for terminal in terminals}
+    for bridge in bridges:
+        if bridge not in worn:
+            raise Told(f"{path}: no terminal has bridge {bridge}", f"{path}：没有终端使用 bridge {bridge}")
 
 
 def _refuse_twins(path: Path, key: str, values: list[str]) -> None:

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -19,9 +20,11 @@ from typing import Any, Final
 from gateway import config as configuration
 from gateway import identity
 from gateway.agent import LOAD_ROWS, Agent, Stop
-from gateway.bridges.native import NativeBridge
+from gateway.bridges.bracelet_link import BraceletLink
+from gateway.bridges.native_link import NativeLink
+from gateway.bridges.port import Link, PortBridge
 from gateway.clock import Clock
-from gateway.config import Config
+from gateway.config import BRACELET, BridgeConfig, Config
 from gateway.delivery import Delivery, numbered
 from gateway.home.core import Home
 from gateway.home.roster import Roster, Terminal
@@ -30,6 +33,7 @@ from gateway.outbox import Loaded, Outbox
 from gateway.status import StatusServer
 from gateway.uplinks.mqtt import MqttUplink
 from protocol.envelope import CENTRE_KID
+from protocol.record import Now
 from protocol.words import Told, Unavailable
 
 INBOX_MAX: Final = 10_000  # messages; a full inbox makes bridges wait, and their terminals repeat
@@ -76,7 +80,7 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
 
     if warning is not None:
         journal.note("trouble", detail=warning.text(config.language))
-    parts: list[NativeBridge | MqttUplink] = [*agent.bridges, *uplinks.values()]
+    parts: list[PortBridge | MqttUplink] = [*agent.bridges, *uplinks.values()]
     for part in parts:
         part.start()
     status.start()
@@ -118,7 +122,7 @@ def _configured(path: Path, clock_rate: int) -> Config:
 
 def home_of(config: Config, epoch: int, boot: int, unstored: bool, clock: Clock, loaded: Loaded | None) -> Home:
     """The core that begins `epoch`, with what the outbox has `loaded` (None: its disk hangs)."""
-    terminals = (Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max) for t in config.terminals)
+    terminals = (Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max, t.fence) for t in config.terminals)
     return Home(
         config.gateway,
         epoch,
@@ -147,17 +151,19 @@ def _uplinks(config: Config, clock: Clock, inbox: queue.Queue[object]) -> dict[s
     }
 
 
-def _bridges(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[NativeBridge]:
+def _bridges(config: Config, clock: Clock, inbox: queue.Queue[object]) -> list[PortBridge]:
     return [
-        NativeBridge(
-            bridge,
-            [terminal for terminal in config.terminals if terminal.bridge == bridge.id],
-            inbox.put,
-            clock.mono_ms,
-            clock.sleep_s,
-        )
+        PortBridge(bridge, link_of(config, bridge, clock.now), inbox.put, clock.mono_ms, clock.sleep_s)
         for bridge in config.bridges
     ]
+
+
+def link_of(
+    config: Config, bridge: BridgeConfig, now: Callable[[], Now], random: Callable[[int], bytes] = os.urandom
+) -> Link:
+    """What is spoken on the port of `bridge`, with those of the terminals that are on it."""
+    terminals = [terminal for terminal in config.terminals if terminal.bridge == bridge.id]
+    return BraceletLink(terminals[0].id, now) if bridge.kind == BRACELET else NativeLink(terminals, random)
 
 
 def _wait_for_load(inbox: queue.Queue[object]) -> tuple[Loaded | None, list[object]]:

@@ -106,7 +106,7 @@ class Event:
     room: str
     time: Stamp
     source: Source | None = None
-    position: tuple[int, ...] | None = None  # reserved for bracelets: latitude and longitude in 1e-7 degree, ...
+    position: tuple[int, ...] | None = None  # the numbers of geo.Position
     evidence: Mapping[str, int] = field(default_factory=dict)  # unit at the end of each name
     flags: tuple[str, ...] = ()
 

@@ -13,6 +13,7 @@ _MISSING: Final[Any] = object()
 _NAMES: Final[dict[type, tuple[str, str]]] = {
     str: ("a text", "文本"),
     int: ("a whole number", "整数"),
+    float: ("a number", "数"),
     bool: ("true or false", "true 或 false"),
     list: ("a list", "列表"),
     dict: ("a table", "表"),
@@ -56,6 +57,14 @@ class Table:
         value: int = self._take(key, int, default)
         if not least <= value <= most:
             raise self.wrong(key, value, f"a whole number from {least} to {most}", f"{least} 到 {most} 的整数")
+        return value
+
+    def real(self, key: str, least: float, most: float) -> float:
+        """A number with or without a fraction."""
+        kind = int if type(self.peek(key)) is int else float
+        value: float = self._take(key, kind, _MISSING)
+        if not least <= value <= most:  # nan is not
+            raise self.wrong(key, value, f"a number from {least} to {most}", f"{least} 到 {most} 的数")
         return value
 
     def number_or_none(self, key: str, least: int, most: int) -> int | None:

@@ -8,14 +8,16 @@ from typing import Final
 
 from gateway.home.actions import action, loudest
 from gateway.home.calls import Calls
-from gateway.home.lifecycle import ABSENT, LAPSING, PRESENT, Alarms, Row
+from gateway.home.lifecycle import ABSENT, PRESENT, Alarms, Row
 from gateway.home.messages import Reading, Siren
 from gateway.home.roster import Terminal
 from gateway.home.turn import Turn
+from protocol.geo import Position
 from protocol.record import EVIDENCE_MAX, Event, EventId, Now, Stamp
-from protocol.words import RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, severity_of
+from protocol.words import RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED, severity_of
 
 SUSPECT: Final = "suspect"  # flag: the terminal's sensor is at fault; its alarm is marked, never dropped
+COUNTED: Final = {"button": "presses", "bracelet_sos": "presses", "bracelet_fall": "falls"}  # evidence, by kind
 _OWN_EVIDENCE: Final = 1  # entries that are added here; a terminal has that many fewer
 
 
@@ -40,14 +42,28 @@ class Book:
         return self._move(turn, terminal, said, self.row(turn.now, said))
 
     def level(
-        self, turn: Turn, terminal: Terminal, kind: str, present: bool, evidence: Mapping[str, int] | None = None
+        self,
+        turn: Turn,
+        terminal: Terminal,
+        kind: str,
+        present: bool,
+        evidence: Mapping[str, int] | None = None,
+        position: Position | None = None,
     ) -> bool:
-        """A trouble is present or absent: whether that is news, which makes an event."""
+        """A trouble, or what a fence says, is present or absent: whether that is news, which makes an event."""
         row = self.alarms.row(terminal.id, kind, PRESENT if present else ABSENT, turn.now.mono_ms)
         if row.phase is None:
             return False
-        self._move(turn, terminal, Reading(terminal.id, kind, row.phase, "own", evidence=evidence or {}), row)
+        said = Reading(terminal.id, kind, row.phase, "own", evidence=evidence or {}, position=position)
+        self._move(turn, terminal, said, row)
         return True
+
+    def follow(self, turn: Turn, terminal: Terminal, kind: str, position: Position) -> None:
+        """Where a call that stands is now, or is known to be now: an event of its alarm, whose life it leaves alone."""
+        alarm = self.alarms.get(terminal.id, kind)
+        assert alarm is not None, "only what stands is followed"
+        said = Reading(terminal.id, kind, UPDATED, "own", position=position)
+        turn.events.append(replace(self._event(turn.now, terminal, said, UPDATED), alarm=alarm.id))
 
     def unverified(self, turn: Turn, terminal: Terminal, kind: str, doubts: int) -> None:
         """An alarm in doubt: apart from the lifecycle, and without the siren, for the centre calls back first."""
@@ -71,7 +87,7 @@ class Book:
         assert row.phase is not None
         event = self._event(turn.now, terminal, said, row.phase)
         alarm = self.alarms.enter(terminal.id, said.kind, row, event.id, _happened_ms(turn.now, said))
-        counted = {"presses": alarm.times} if said.kind in LAPSING and row.phase != TEST else {}
+        counted = {COUNTED[said.kind]: alarm.times} if said.kind in COUNTED and row.phase != TEST else {}
         event = replace(
             event,
             alarm=alarm.id,
@@ -100,6 +116,7 @@ class Book:
             room=terminal.room,
             time=Stamp.of(now, self._boot, max(0, said.age_ms)),
             source=said.source,
+            position=said.position,
             evidence=dict(sorted(said.evidence.items())[: EVIDENCE_MAX - _OWN_EVIDENCE]),
             flags=self._flags(terminal.id, said.kind),
         )

@@ -19,6 +19,7 @@ from gateway.home.messages import (
     Condition,
     Doubt,
     Effect,
+    Fix,
     Input,
     Reading,
     Receipted,
@@ -28,6 +29,7 @@ from gateway.home.quiet import Quiet
 from gateway.home.roster import Roster, Terminal
 from gateway.home.supervision import SILENT, Supervision
 from gateway.home.turn import Turn
+from gateway.home.whereabouts import Whereabouts
 from protocol.record import EventId, Now, Source
 from protocol.words import KINDS, LIFE, PHASES, RAISED, RESTORED, TROUBLE, UPDATED, severity_of
 
@@ -70,6 +72,7 @@ class Home:
         self._supervision = Supervision(roster, now.mono_ms)
         self._doubts = Doubts(boot)
         self._quiet = Quiet()
+        self._whereabouts = Whereabouts(roster, boot)
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
         self._battery_pct: dict[str, int] = {}
@@ -84,6 +87,8 @@ class Home:
         match message:
             case Reading():
                 self._reading(turn, message)
+            case Fix():
+                self._fix(turn, message)
             case Alive():
                 self._alive(turn, message)
             case Doubt():
@@ -212,10 +217,17 @@ class Home:
 
     def _take(self, turn: Turn, terminal: Terminal, reading: Reading) -> None:
         self._paces[terminal.id].spend(turn.now.mono_ms)
-        event = self._book.enter(turn, terminal, reading)
+        position = self._whereabouts.called(terminal.id, reading.kind, turn.now.mono_ms)
+        event = self._book.enter(turn, terminal, replace(reading, position=position))
         source = _held_source(reading)
         if source is not None:
             turn.state.update(self._held.take(terminal.id, source, event.id))
+
+    def _fix(self, turn: Turn, fix: Fix) -> None:
+        terminal = self._known(fix.terminal)
+        if terminal is not None:
+            self._whereabouts.fixed(turn, self._book, terminal, fix.position)
+            self._heard(turn, terminal)
 
     # --- conditions ---
 

@@ -50,7 +50,7 @@ TABLE: Final[dict[tuple[str, str], Row]] = {
     (LAPSED, TEST): Row(LAPSED, TEST),
 }
 
-LAPSING: Final = frozenset({"button"})  # kinds that have no end of their own
+LAPSING: Final = frozenset({"button", "bracelet_sos", "bracelet_fall"})  # kinds that have no end of their own
 LAPSE_MS: Final = 30_000  # presses closer than this are one call; a person in distress presses again at once
 
 

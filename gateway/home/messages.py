@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from protocol.geo import Position
 from protocol.record import Event, EventId, Interval, Source
 
 # --- what goes in ---
@@ -21,6 +22,15 @@ class Reading:
     source: Source | None = None
     age_ms: int = 0  # since it happened, as the terminal counts
     evidence: Mapping[str, int] = field(default_factory=dict)
+    position: Position | None = None  # where it happened
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Where a bracelet is; its age is that at which it comes here."""
+
+    terminal: str
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ class Condition:
     evidence: Mapping[str, int] = field(default_factory=dict)
 
 
-Input = Reading | Alive | Doubt | Committed | Receipted | Condition
+Input = Reading | Fix | Alive | Doubt | Committed | Receipted | Condition
 
 # --- what comes out ---
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.home.fence import Fence
+
 TERMINALS_MAX: Final = 64  # a home has six and a few bracelets; what is kept for each is bounded, so all of it is
 SILENCE_S_MAX: Final = 200  # native and mains-powered terminals must be missed within 300 s
 
@@ -19,6 +21,7 @@ class Terminal:
     room: str
     bridge: str
     silence_s_max: int = SILENCE_S_MAX
+    fence: Fence | None = None  # of a bracelet: the circle that it should not leave unseen
 
 
 class Roster:

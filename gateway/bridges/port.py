@@ -1,22 +1,21 @@
-"""The native serial link: one port with several terminals on it, read and written by a thread of its own."""
+"""A serial port with terminals on it, read and written by a thread of its own, whatever link they speak."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import termios
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import serial
 
-from gateway.bridges.native_link import NativeLink
-from gateway.config import BridgeConfig, TerminalConfig
+from gateway.config import BridgeConfig
+from gateway.home.messages import Input
 from protocol.record import Source
 
 READ_BYTES_MAX: Final = 4096  # one read; a tty's own buffer holds as much
@@ -34,14 +33,26 @@ class BridgeState:
     detail: str
 
 
-class NativeBridge:
-    """Runs one port until stopped. `put` takes what comes in (Reading, Alive, Doubt, BridgeState) from its thread;
-    `mono_ms` is the gateway's monotonic clock."""
+class Link(Protocol):
+    """What is spoken on a port, without the port. Only `acknowledge` is called from any thread."""
+
+    @property
+    def counters(self) -> Mapping[str, int]: ...
+    def receive(self, data: bytes, now_ms: int) -> list[Input]: ...
+    def acknowledge(self, terminal: str, source: Source) -> None: ...
+    def poll(self, now_ms: int) -> bytes: ...
+    def deadline(self) -> int | None: ...
+    def serves(self, terminal: str) -> bool: ...
+
+
+class PortBridge:
+    """Runs one port until stopped. `put` takes what comes in (what the link understands, and BridgeState) from its
+    thread; `mono_ms` is the gateway's monotonic clock."""
 
     def __init__(
         self,
         config: BridgeConfig,
-        terminals: Sequence[TerminalConfig],
+        link: Link,
         put: Callable[[object], None],
         mono_ms: Callable[[], int],
         sleep_s: Callable[[int], float],
@@ -51,7 +62,7 @@ class NativeBridge:
         self._put = put
         self._mono_ms = mono_ms
         self._sleep_s = sleep_s
-        self._link = NativeLink(terminals, os.urandom)
+        self._link = link
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_out.setblocking(False)
         self._stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""The native bridge on a real pty: terminals' own code at the other end, unplugged and plugged in again."""
+"""A bridge on a real pty: native terminals' own code at the other end, unplugged and plugged in again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import tty
 
 import pytest
 
-from gateway.bridges import native
-from gateway.bridges.native import BridgeState, NativeBridge
+from gateway.bridges import port
+from gateway.bridges.native_link import NativeLink
+from gateway.bridges.port import BridgeState, PortBridge
 from gateway.config import BridgeConfig, TerminalConfig
 from gateway.home.messages import Alive, Doubt, Reading
 from protocol.record import Source
@@ -45,7 +46,9 @@ class Line:
             TerminalConfig("button-1", "button", "bedroom", "native", 1002, KEY, 200),
         ]
         config = BridgeConfig("native", str(path), 115200)
-        self.bridge = NativeBridge(config, terminals, self.inbox.put, mono_ms, lambda ms: ms / 1000)
+        self.bridge = PortBridge(
+            config, NativeLink(terminals, os.urandom), self.inbox.put, mono_ms, lambda ms: ms / 1000
+        )
         self.bridge.start()
 
     def plug(self):
@@ -140,7 +143,7 @@ def test_a_port_that_is_unplugged_is_said_and_found_again_when_it_is_back(line):
 def test_a_port_that_was_never_there_is_said(tmp_path):
     inbox: queue.Queue[object] = queue.Queue()
     config = BridgeConfig("native", str(tmp_path / "nowhere"), 9600)
-    bridge = NativeBridge(config, [], inbox.put, mono_ms, lambda ms: ms / 1000)
+    bridge = PortBridge(config, NativeLink([], os.urandom), inbox.put, mono_ms, lambda ms: ms / 1000)
     bridge.start()
     message = inbox.get(timeout=5)
     assert isinstance(message, BridgeState)
@@ -186,7 +189,7 @@ def test_a_port_pulled_out_at_the_moment_of_opening_is_looked_for_again(line, mo
 
 
 def test_stopping_does_not_wait_for_a_thread_that_hangs(line, monkeypatch):
-    monkeypatch.setattr(native, "STOP_S_MAX", 0.1)
+    monkeypatch.setattr(port, "STOP_S_MAX", 0.1)
     release = threading.Event()
     monkeypatch.setattr(line.bridge, "_put", lambda message: release.wait(10))
     line.ends[0].offer(SMOKE, RAISED, 1, mono_ms())
