@@ -13,7 +13,7 @@ from typing import Final
 
 from protocol.geo import Position, distance_m
 
-SAMPLE_MS: Final = 20_000  # errors of one receiver are alike for some seconds: what lies closer says nothing new
+SAMPLE_MS: Final = 30_000  # errors of one receiver are alike for a while: what lies closer says nothing new
 MARGIN_M: Final = 20  # beyond the circle's edge: back at its edge nobody flutters in and out
 ACCURACY_M_MAX: Final = 50  # of an inaccuracy, so much is taken off: who is a kilometre away is outside all the same
 ACCURACY_M_UNKNOWN: Final = 20
