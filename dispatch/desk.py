@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from dispatch.store import Store, StoreError
+from protocol.geo import E7, position_of
 from protocol.record import Event, EventId, Heartbeat, Now
 from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
 
@@ -248,6 +249,7 @@ class Desk:
             "arrive_by": _iso(arrive_ms),
             "remaining_s": (arrive_ms - now.wall_ms) // 1000 if counting and arrive_ms is not None else None,
             "late": bool(row["late"]),
+            "position": _last_position(events, now),
             "events": [_event(event) for event in reversed(events)],
         }
 
@@ -308,9 +310,34 @@ def _event(row: sqlite3.Row) -> dict[str, Any]:
         "attempts": row["attempt"],
         "age_ms": row["age_ms"],
         "late": bool(row["late"]),
+        "position": _position(row),
         "evidence": json.loads(row["evidence"]),
         "flags": json.loads(row["flags"]),
     }
+
+
+def _position(row: sqlite3.Row) -> dict[str, Any] | None:
+    """Where it happened: degrees in WGS-84 (a map of China is drawn in GCJ-02), the age of the fix at the event."""
+    position = position_of(json.loads(row["position"])) if row["position"] is not None else None
+    if position is None:
+        return None
+    return {
+        "latitude": position.latitude_e7 / E7,
+        "longitude": position.longitude_e7 / E7,
+        "age_ms": position.age_ms,
+        "accuracy_m": position.accuracy_dm / 10 if position.accuracy_dm else None,
+        "satellites": position.satellites or None,
+    }
+
+
+def _last_position(events: Sequence[sqlite3.Row], now: Now) -> dict[str, Any] | None:
+    """The position of the latest of these events (the latest first) that has one, and how old it is by now."""
+    for row in events:
+        position, raised_ms = _position(row), _raised_ms(row)
+        if position is not None and raised_ms is not None:
+            age_ms = position.pop("age_ms") + max(0, now.wall_ms - raised_ms)
+            return {**position, "age_s": age_ms // 1000}
+    return None
 
 
 def _raised_ms(row: sqlite3.Row) -> int | None:

@@ -9,10 +9,10 @@ from random import Random
 from typing import Final
 
 from protocol import nmea
-from protocol.geo import E7, Position
+from protocol.geo import E7, Position, distance_m
 from sim.line import stream
-from sim.terminals import BATTERY_FULL_PCT, BATTERY_WEAK_PCT, Notice, Promise, unnoticed
-from sim.walk import Walk
+from sim.terminals import BATTERY_FULL_PCT, BATTERY_WEAK_PCT, SAMPLES_MAX, Notice, Promise, unnoticed
+from sim.walk import HOME, Walk
 
 SECOND_MS: Final = 1000  # between two fixes
 REPEAT_MS: Final = 2000  # of what is not acknowledged
@@ -41,7 +41,7 @@ class Bracelet:
     ):
         self.name = name
         self.alive = True
-        self.samples: deque[tuple[int, int]] = deque()  # of no sensor
+        self.samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES_MAX)  # (mono ms, m) since `watch`
         self.said = 0  # pieces of the recording
         self._recording = recording
         self._notice = notice
@@ -51,6 +51,7 @@ class Bracelet:
         self._scanner = nmea.Scanner()
         self._walk = Walk(stream(seed, f"walk/{name}"), now)
         self._sees = True
+        self._watched = False
         self._garbled = False
         self._battery_pct = BATTERY_FULL_PCT
         self._past: list[Promise] = []
@@ -89,7 +90,8 @@ class Bracelet:
         return True
 
     def watch(self) -> None:
-        """It has no sensor to look at."""
+        """From now on keeps how far from home its receiver thinks it is, in m, in `samples`."""
+        self._watched = True
 
     def do(self, action: str, now: int, distance_m: int = GO_OUT_M) -> None:
         """One action of a case."""
@@ -113,12 +115,18 @@ class Bracelet:
                 self._battery_pct = BATTERY_FULL_PCT
                 self._reboot(now)
 
+    def hears(self, received: bytes, now: int) -> bool:
+        """Take what came from the port; whether a turn is due because of it."""
+        texts = self._scanner.feed(received) if self.alive else []
+        for text in texts:
+            self._hear(text, now)
+        return bool(texts)
+
     def step(self, received: bytes, now: int) -> bytes:
         """One turn; a dead bracelet hears and says nothing."""
+        self.hears(received, now)
         if not self.alive:
             return b""
-        for text in self._scanner.feed(received):
-            self._hear(text, now)
         said = self._receiver(now) if now >= self._second else []
         if now >= self._battery:
             self._battery = now + BATTERY_MS
@@ -177,6 +185,8 @@ class Bracelet:
             self.said += 1
             return list(self._recording[self.said - 1 : self.said])
         fix = self._walk.fix(now) if self._sees else None
+        if self._watched and fix is not None:
+            self.samples.append((now, round(distance_m(HOME, fix))))
         return located(fix, datetime.fromtimestamp((self._utc_ms + now) / 1000, UTC))
 
     def _through_noise(self, said: bytes) -> bytes:

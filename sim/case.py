@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.config import BRACELET, NATIVE, RADIUS_M
 from gateway.home.book import SUSPECT
 from gateway.home.lifecycle import NO_RAISE
 from gateway.home.roster import TERMINALS_MAX
@@ -21,7 +22,10 @@ CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
 STEPS_MAX: Final = 1000
 
 FLAGS: Final = (UNVERIFIED, UNSTORED, SUSPECT, NO_RAISE)
+POSITIONS: Final = ("live", "last_known", "none")
 TOLD: Final = ("sending", "received", "not_received")
+# Why a bracelet's link refuses a sentence that a line has damaged.
+NMEA_REFUSED: Final = ("bad_checksum", "truncated", "oversize", "malformed", "bad_coordinate", "bad_time", "disagree")
 # Counters a case may ask for: (whose, the names that are summed).
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "forged_refused": ("centre", ("forged_refused",)),
@@ -34,6 +38,8 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "link_foreign_refused": ("agent", ("native.foreign",)),
     "link_damaged": ("agent", ("native.bad_crc", "native.bad_cobs", "native.oversize", "native.bad_form")),
     "link_repeats": ("agent", ("native.repeats",)),
+    "nmea_refused": ("agent", tuple(f"bracelet-1.{reason}" for reason in NMEA_REFUSED)),
+    "nmea_unused": ("agent", ("bracelet-1.unused",)),
 }
 
 
@@ -45,6 +51,7 @@ class TerminalSpec:
     kind: str
     room: str
     silence_s_max: int | None = None  # None: what the gateway takes by itself
+    fence_m: int | None = None  # of a bracelet: the radius of the fence around the home
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +142,19 @@ def parse(data: bytes, where: str) -> Case:
 def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
     terminals: list[TerminalSpec] = []
     for row in home.tables("terminals"):
-        row.choice("bridge", ("native",), "native")
+        kind = row.choice("kind", KINDS_OF_TERMINAL)
+        bridge = BRACELET if kind == BRACELET else NATIVE
+        row.choice("bridge", (bridge,), bridge)
         name = row.text("id", pattern=ID)
         if name in ACTIONS or name in [terminal.id for terminal in terminals]:
             raise row.wrong("id", name, "an id used once, and no word of the steps", "不重复且不与步骤用词相同的名称")
         terminals.append(
             TerminalSpec(
                 name,
-                row.choice("kind", KINDS_OF_TERMINAL),
+                kind,
                 row.text("room", ""),
                 row.number_or_none("silence_s_max", 10, 7200),
+                row.number_or_none("fence_m", *RADIUS_M) if kind == BRACELET else None,
             )
         )
         row.finish()
@@ -204,6 +214,7 @@ def _pattern(table: Table, terminals: Sequence[TerminalSpec]) -> dict[str, str |
         "severity": SEVERITIES,
         "link": LINKS,
         "terminal": (*(one.id for one in terminals), GATEWAY),
+        "position": POSITIONS,
         "room": tuple(dict.fromkeys((*(one.room for one in terminals), ""))),
     }
     pattern: dict[str, str | tuple[str, ...]] = {}

@@ -1,65 +1,77 @@
-"""A played home on a pty, in real time: the thread that moves bytes between terminals, line and the gateway's port."""
+"""A played home on ptys, in real time: the thread that moves bytes between terminals, line and the gateway's ports."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import threading
-import tty
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from sim.bracelet import Bracelet
 from sim.line import Line
+from sim.pty_port import READ_BYTES_MAX, PtyPort
 from sim.steps import Step
 from sim.stimuli import Curve
 from sim.stranger import Stranger
 from sim.terminals import Played, Promise
 
-READ_BYTES_MAX: Final = 4096
 TURN_S_MAX: Final = 0.25  # a turn is due this often although nothing asks for one
 
 
 class Home:
-    """Terminals on one line, and the line's plug: `port` is a symbolic link to the pty, gone while unplugged."""
+    """Terminals on one line, whose plug is at `port`; and bracelets, each at a port of its own."""
 
     def __init__(
-        self, port: Path, terminals: Sequence[Played], line: Line, mono_ms: Callable[[], int], rate: float = 1.0
+        self,
+        port: Path,
+        terminals: Sequence[Played],
+        line: Line,
+        mono_ms: Callable[[], int],
+        rate: float = 1.0,
+        bracelets: Mapping[Path, Bracelet] = MappingProxyType({}),
     ):
-        self.terminals: Mapping[str, Played] = {terminal.name: terminal for terminal in terminals}
+        self._on_it = list(terminals)
+        self.terminals: Mapping[str, Played | Bracelet] = {
+            **{terminal.name: terminal for terminal in terminals},
+            **{bracelet.name: bracelet for bracelet in bracelets.values()},
+        }
         self.line = line
-        self.counters: Counter[str] = Counter()
-        self._port = port
+        self._port = PtyPort(port)
+        self._worn = [(PtyPort(path), bracelet) for path, bracelet in bracelets.items()]
+        self._plugged = False
         self._mono_ms = mono_ms
         self._rate = rate
         self._lock = threading.Lock()
-        self._fds: tuple[int, int] | None = None
         self._wake_in, self._wake_out = socket.socketpair()
         self._stranger: Stranger | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="home", daemon=True)
 
     def plug(self) -> None:
-        """Puts the port in place, where nobody speaks yet; anew if it was there."""
+        """Puts the ports in place, where nobody speaks yet; anew if they were there."""
         with self._lock:
-            self._plug()
+            self._plugged = True
+            for port in self._ports():
+                port.plug()
 
     def start(self) -> None:
-        """Lets the terminals speak, and puts the port in place if it is not."""
-        if self._fds is None:
+        """Lets the terminals speak, and puts the ports in place if they are not."""
+        if not self._plugged:
             self.plug()
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, if it was started, and unplugs the line."""
+        """Ends the thread, if it was started, and unplugs everything."""
         self._stopping = True
         self._wake()
         if self._thread.is_alive():
             self._thread.join()
-        self._unplug()
+        for port in self._ports():
+            port.unplug()
         self._wake_in.close()
         self._wake_out.close()
 
@@ -76,7 +88,7 @@ class Home:
     def expose(self, name: str, curve: Curve) -> None:
         """From now on the chamber of the smoke terminal `name` sees `curve`."""
         with self._lock:
-            self.terminals[name].expose(curve, self._mono_ms())
+            next(one for one in self._on_it if one.name == name).expose(curve, self._mono_ms())
         self._wake()
 
     def invite(self, stranger: Stranger | None) -> None:
@@ -116,28 +128,21 @@ class Home:
         with self._lock:
             return all(terminal.online() for terminal in self.terminals.values() if terminal.alive)
 
+    @property
+    def bytes_lost(self) -> int:
+        """That the gateway did not take."""
+        return sum(port.bytes_lost for port in self._ports())
+
     def _on_line(self, step: Step) -> None:
         if step.action == "unplug":
-            self._unplug()
+            self._port.unplug()
         elif step.action == "plug":
-            self._plug()
+            self._port.plug()
         else:
             self.line.do(step.action, step.values)
 
-    def _plug(self) -> None:
-        """A new pty behind the port's name. Its other end stays open here too: a gateway that dies is no hang-up."""
-        self._unplug()
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        self._fds = master, slave
-        self._port.symlink_to(os.ttyname(slave))
-
-    def _unplug(self) -> None:
-        self._port.unlink(missing_ok=True)
-        fds, self._fds = self._fds, None
-        for fd in fds or ():
-            os.close(fd)
+    def _ports(self) -> list[PtyPort]:
+        return [self._port, *(port for port, _ in self._worn)]
 
     def _wake(self) -> None:
         self._wake_out.send(b"\0")
@@ -146,7 +151,7 @@ class Home:
         while not self._stopping:
             with self._lock:
                 wait_s = self._turn()
-                waiting = [self._wake_in.fileno(), *([self._fds[0]] if self._fds else [])]
+                waiting = [self._wake_in.fileno(), *(fd for port in self._ports() for fd in port.waits())]
             with contextlib.suppress(OSError, ValueError):  # unplugged while we waited
                 readable, _, _ = select.select(waiting, [], [], wait_s)
                 if waiting[0] in readable:
@@ -155,29 +160,15 @@ class Home:
     def _turn(self) -> float:
         """Everything that is due; then how long nothing is, in real s."""
         now = self._mono_ms()
-        down = self.line.down.carry(self._read(), now)
-        up = b"".join(terminal.step(down, now) for terminal in self.terminals.values())
+        down = self.line.down.carry(self._port.read(), now)
+        up = b"".join(terminal.step(down, now) for terminal in self._on_it)
+        for port, bracelet in self._worn:
+            port.write(bracelet.step(port.read(), now))
         due = [terminal.deadline(now) for terminal in self.terminals.values()]
         if self._stranger:
             up += self._stranger.step(now)
             due.append(self._stranger.deadline())
-        self._write(self.line.up.carry(up, now))
+        self._port.write(self.line.up.carry(up, now))
         due.append(self.line.deadline())
         next_ms = min((at for at in due if at is not None), default=now + 1000)
         return min(TURN_S_MAX, max(0.0, (next_ms - self._mono_ms()) / 1000 / self._rate))
-
-    def _read(self) -> bytes:
-        if self._fds is None:
-            return b""
-        try:
-            return os.read(self._fds[0], READ_BYTES_MAX)
-        except (BlockingIOError, OSError):
-            return b""
-
-    def _write(self, data: bytes) -> None:
-        """A line does not wait: what nobody takes is lost, as on a real one."""
-        written = 0
-        if data and self._fds is not None:
-            with contextlib.suppress(BlockingIOError):
-                written = os.write(self._fds[0], data)
-        self.counters["bytes_lost"] += len(data) - written

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gateway.home.whereabouts import FRESH_MS
+from protocol.geo import Position, position_of
 from protocol.words import RESTORED, Told, Unavailable
 from sim.case import Case, CounterBounds, Expected, Limit
 from sim.steps import Step
@@ -17,7 +19,7 @@ from sim.terminals import Promise
 
 COLUMNS: Final = (
     "epoch, sequence, kind, phase, severity, link, terminal, room, source_boot, source_number, flags, "
-    "unverified, committed_ms, attempt"
+    "unverified, committed_ms, attempt, position"
 )
 
 
@@ -42,6 +44,7 @@ class Row(NamedTuple):
     unverified: bool
     committed_ms: int  # wall clock
     attempt: int
+    position: Position | None = None
 
     @property
     def id(self) -> str:
@@ -98,7 +101,8 @@ def read_rows(database: Path) -> list[Row]:
 
 def row_of(row: Sequence[Any]) -> Row:
     """The values of COLUMNS as a row."""
-    return Row._make((*row[:10], tuple(json.loads(row[10])), bool(row[11]), *row[12:]))
+    position = position_of(json.loads(row[14])) if row[14] else None
+    return Row._make((*row[:10], tuple(json.loads(row[10])), bool(row[11]), *row[12:14], position))
 
 
 def differences(case: Case, outcome: Outcome) -> list[Told]:
@@ -115,10 +119,25 @@ def differences(case: Case, outcome: Outcome) -> list[Told]:
 
 def matches(event: Mapping[str, Any], like: Mapping[str, str | tuple[str, ...]]) -> bool:
     """Whether a committed event is like the one that is asked for; of its flags those asked for must be there."""
-    return all(
-        set(wanted) <= set(event["flags"]) if name == "flags" else event[name] == wanted
-        for name, wanted in like.items()
-    )
+    return all(_MATCHES.get(name, _same)(event[name], wanted) for name, wanted in like.items())
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    return bool(found == wanted)
+
+
+def _position_word(position: Any) -> str:
+    """Of a row, or as the centre's interface says it: "live", "last_known" or "none"."""
+    if position is None:
+        return "none"
+    age_ms = position["age_ms"] if isinstance(position, Mapping) else position.age_ms
+    return "live" if age_ms <= FRESH_MS else "last_known"
+
+
+_MATCHES: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "flags": lambda found, wanted: set(wanted) <= set(found),
+    "position": lambda found, wanted: _position_word(found) == wanted,
+}
 
 
 def invariants(outcome: Outcome) -> Iterator[Told]:

@@ -67,10 +67,16 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("", "dead"): ("dead", ("alive",)),
     ("", "tamper"): ("tamper", ("untamper",)),
     ("", "battery_low"): ("battery_low", ("battery_changed",)),
+    ("", "no_fix"): ("no_fix", ("fix",)),
+    ("", "garble"): ("garbled", ("clear",)),
     **{("", kind): (kind, (*SENSOR_FAULTS, HEALED)) for kind in SENSOR_FAULTS},
 }
 # What a sensor of this kind is read in, and where its alarm is.
-SENSED: Final[dict[str, tuple[str, float | None]]] = {"smoke": ("mdB/m", ALARM_MDB_M), "button": ("", None)}
+SENSED: Final[dict[str, tuple[str, float | None]]] = {
+    "smoke": ("mdB/m", ALARM_MDB_M),
+    "button": ("", None),
+    "bracelet": ("m", None),
+}
 
 
 def retell(result: Result, command: str, language: str) -> Story:

@@ -21,10 +21,13 @@ from typing import Any, Final, NamedTuple
 
 from dispatch.clock import Clock
 from gateway import status
+from gateway.config import BRACELET
+from protocol.geo import E7
 from protocol.words import Unavailable
 from sim import forger
 from sim.case import GATEWAY, TerminalSpec
 from sim.process import Line, Process
+from sim.walk import HOME
 
 READY_S_MAX: Final = 30.0  # a start takes about one second, on a busy machine of two cores several
 PROVISION_S_MAX: Final = 60.0
@@ -64,6 +67,7 @@ class Site:
         """Provisions it. Raises Unavailable where that fails."""
         self.folder = folder
         self.port = folder / "line"
+        self.ports = {spec.id: folder / spec.id for spec in terminals if spec.kind == BRACELET}  # of bracelets
         self._anchor_ms = time.time_ns() // 1_000_000
         self.clock = Clock(rate, self._anchor_ms)
         self.heard: list[Heard] = []
@@ -218,10 +222,10 @@ class Site:
                 self.heard.append(Heard(name, line, self.clock.now().mono_ms))
 
     def _provision(self, terminals: Sequence[TerminalSpec]) -> None:
-        wishes = [f"{terminal.kind}:{terminal.room}" for terminal in terminals]
+        wishes = [f"{terminal.kind}:{terminal.room}" for terminal in terminals if terminal.kind != BRACELET]
         command = _sixkit("provision", str(self.folder), "--gateway", GATEWAY, "--simulation", "--json")
         command += ["--broker", f"localhost:{self._broker_port}", "--port", str(self.port), "--home", "simulated home"]
-        command += ["--terminal", *wishes]
+        command += ["--terminal", *wishes] if wishes else []
         try:
             done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PROVISION_S_MAX, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -236,6 +240,8 @@ class Site:
         text = anchor + gateway.read_text("utf-8")
         if heartbeat_s is not None:
             text = re.sub(r"(?m)^heartbeat_s = \d+", f"heartbeat_s = {heartbeat_s}", text)
+        for name, port in self.ports.items():
+            text += f'\n[[bridge]]\nid = "{name}"\nkind = "bracelet"\nport = "{port}"\n'
         gateway.write_text(text, "utf-8")
         centre.write_text(
             anchor + re.sub(r"(?m)^http = .*", 'http = "127.0.0.1:0"', centre.read_text("utf-8")), "utf-8"
@@ -247,6 +253,10 @@ class Site:
         rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["terminal"]
         terminals, text = [], ""
         for spec in specs:
+            if spec.kind == BRACELET:
+                terminals.append(Terminal(spec, 0, b""))
+                text += _bracelet_row(spec)
+                continue
             row = rows.pop(
                 next(n for n, row in enumerate(rows) if (row["kind"], row["room"]) == (spec.kind, spec.room))
             )
@@ -260,6 +270,18 @@ class Site:
             )
         path.write_text(text, "utf-8")
         return terminals
+
+
+def _bracelet_row(spec: TerminalSpec) -> str:
+    """What terminals.toml says of a bracelet."""
+    row: dict[str, Any] = {"id": spec.id, "kind": spec.kind, "room": spec.room, "bridge": spec.id}
+    if spec.silence_s_max is not None:
+        row["silence_s_max"] = spec.silence_s_max
+    text = "[[terminal]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in row.items())
+    if spec.fence_m is not None:
+        latitude, longitude = (round(degrees / E7, 7) for degrees in HOME)
+        text += f"fence = {{ latitude = {latitude}, longitude = {longitude}, radius_m = {spec.fence_m} }}\n"
+    return text
 
 
 def _sixkit(*arguments: str) -> list[str]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.config import BRACELET
 from protocol.words import Unavailable
+from sim.bracelet import Bracelet
 from sim.case import TerminalSpec
 from sim.home import Home
 from sim.line import Line
@@ -29,12 +31,18 @@ class Stage:
         rate: int = 1,
         heartbeat_s: int | None = None,
         agent_environment: Mapping[str, str] | None = None,
+        recording: Sequence[bytes] | None = None,
     ):
+        """`recording` is what the receivers of its bracelets say, if they do not walk."""
         self.site = Site(folder, terminals, rate, heartbeat_s, agent_environment)
         now = self.mono_ms()
-        made = self.site.terminals
+        made = [t for t in self.site.terminals if t.spec.kind != BRACELET]
         self.played = [Played(t.spec.id, t.spec.kind, t.address, t.key, seed, now) for t in made]
-        self.home = Home(self.site.port, self.played, Line(seed), self.mono_ms, rate)
+        utc_ms = self.site.clock.now().wall_ms - now
+        self.bracelets = {
+            port: Bracelet(name, seed, now, utc_ms, recording=recording) for name, port in self.site.ports.items()
+        }
+        self.home = Home(self.site.port, self.played, Line(seed), self.mono_ms, rate, self.bracelets)
 
     def __enter__(self) -> Stage:
         self.home.plug()  # before the agent looks for it: it looks once a second
@@ -66,7 +74,7 @@ class Stage:
 
     def dead(self) -> frozenset[str]:
         """The terminals that cannot repeat anything."""
-        return frozenset(terminal.name for terminal in self.played if not terminal.alive)
+        return frozenset(name for name, terminal in self.home.terminals.items() if not terminal.alive)
 
     def agent_counters(self) -> dict[str, Any]:
         """The agent's counters. Raises Unavailable."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.table import Table
+from sim.bracelet import GO_OUT_M
 from sim.line import STUCK
 from sim.mishaps import MISHAPS
 from sim.sensor_faults.fault import Sensor
@@ -20,10 +21,13 @@ STEP_MS_MAX: Final = 3_660 * 86_400_000  # by which a clock may be wrong: ten ye
 Values = Mapping[str, int | str]
 
 COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", *MISHAPS)
+BRACELET_ACTIONS: Final = ("sos", "fall", "go_out", "go_home", "no_fix", "fix", "garble", "clear")
+AWAY_M_MAX: Final = 100_000  # a day's walk
 # What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "button": ("press", *COMMON_ACTIONS),
     "smoke": COMMON_ACTIONS,
+    "bracelet": (*BRACELET_ACTIONS, "dead", "alive", "battery_low", "battery_changed"),
     "line": ("clean", "replay", "mimic", "unplug", "plug"),
     "stranger": ("babble", "quiet"),
     "broker": ("down", "up", "restart"),
@@ -34,7 +38,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "power": ("cut", "brown_out", "up"),
     "clock": ("1970", "2000", "ntp"),
 }
-KINDS_OF_TERMINAL: Final = ("button", "smoke")
+KINDS_OF_TERMINAL: Final = ("button", "smoke", "bracelet")
 # What only virtual time can do: real processes share this machine's network, clock, disk and power.
 VIRTUAL: Final[dict[str, tuple[str, ...]]] = {
     "network": (*ACTIONS["network"], "faults"),
@@ -110,6 +114,13 @@ def _smoke(table: Table) -> tuple[str, Values]:
     return table.choice("curve", tuple(SMOKE_CURVES)), {}
 
 
+def _bracelet(table: Table) -> tuple[str, Values]:
+    action = table.choice("action", ACTIONS["bracelet"])
+    if action != "go_out":
+        return action, {}
+    return action, {"distance_m": table.number("distance_m", 0, AWAY_M_MAX, GO_OUT_M)}
+
+
 def _sensor_fault(table: Table, sensor: Sensor) -> tuple[str, Values]:
     kind = table.choice("fault", (*kinds_of(sensor), HEALED))
     if kind == HEALED:
@@ -168,6 +179,7 @@ def _clock(table: Table) -> tuple[str, Values]:
 _TABLE_STEPS: Final[dict[str, Callable[[Table], tuple[str, Values]]]] = {
     "button": _button,
     "smoke": _smoke,
+    "bracelet": _bracelet,
     "line": _line,
     "network": _network,
     "power": _power,

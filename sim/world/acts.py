@@ -28,8 +28,8 @@ def do(world: World, step: Step) -> None:
     """One step, now. Its target is a terminal of the home or one of the words in ACTS."""
     about = " ".join(f"{name}={value}" for name, value in step.values.items())
     world.trace.add(LANES.get(step.target, step.target), step.action or step.target, about)
-    if step.target in world.bus.pieces:
-        piece = world.bus.pieces[step.target]
+    if step.target in world.pieces:
+        piece = world.pieces[step.target]
         piece.played.do(step.action, world.timeline.now, **{name: int(value) for name, value in step.values.items()})
         piece.turn()
     else:

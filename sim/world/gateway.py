@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 
 from gateway import identity
 from gateway.agent import LOAD_ROWS, STALL_S, Agent
-from gateway.bridges.native_link import NativeLink
-from gateway.config import BridgeConfig, Config, Driver, TerminalConfig, UplinkConfig
+from gateway.bridges.port import Link
+from gateway.config import BRACELET, BridgeConfig, Config, Driver, TerminalConfig, UplinkConfig
 from gateway.delivery import Delivery
 from gateway.outbox import Loaded, Outbox, Work
 from gateway.sending import HELD_MAX
-from gateway.start import LOAD_S_MAX, home_of
+from gateway.start import LOAD_S_MAX, home_of, link_of
 from gateway.uplinks.mqtt import Downlink, UplinkState
 from protocol import topic
 from protocol.envelope import SigningKey, VerifyingKey
@@ -43,7 +43,8 @@ Noted = Callable[[str, Mapping[str, Any]], None]
 
 
 def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
-    """The configuration of a gateway with one line and one uplink; files are where nobody looks."""
+    """The configuration of a gateway with one line, a port for each bracelet, and one uplink; files are where nobody
+    looks."""
     nowhere = Path("/nowhere")
     return Config(
         gateway=GATEWAY,
@@ -55,7 +56,10 @@ def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
         centre=nowhere,
         heartbeat_s=heartbeat_s,
         uplinks=(UplinkConfig(UPLINK, (("broker", 8883),), nowhere, nowhere, nowhere, nowhere),),
-        bridges=(BridgeConfig(PORT, "line", 115200),),
+        bridges=(
+            BridgeConfig(PORT, "line", 115200),
+            *(BridgeConfig(one.bridge, one.bridge, 9600, BRACELET) for one in terminals if one.kind == BRACELET),
+        ),
         terminals=tuple(terminals),
         siren=Driver(),
         resident=Driver(),
@@ -66,7 +70,7 @@ def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
 class _Bridge:
     """What the agent knows of a bridge, around the real link."""
 
-    def __init__(self, config: BridgeConfig, link: NativeLink, spoken: Callable[[], None]):
+    def __init__(self, config: BridgeConfig, link: Link, spoken: Callable[[], None]):
         self.config = config
         self.link = link
         self.serves = link.serves
@@ -80,7 +84,7 @@ class _Bridge:
         return True
 
     def all_counters(self) -> Any:
-        return {f"{PORT}.{name}": count for name, count in self.link.counters.items() if count}
+        return {f"{self.config.id}.{name}": count for name, count in self.link.counters.items() if count}
 
 
 class _Uplink:
@@ -128,14 +132,15 @@ class _Life:
         self.outbox = outbox
         self.epoch, self.unstored = epoch, unstored
         self.agent: Agent | None = None
-        self.bridge: _Bridge | None = None
+        self.bridges: dict[str, _Bridge] = {}
         self.uplink: _Uplink | None = None
         self.work: Work | None = None  # what its disk is doing
         self.early: list[object] = []  # what came before there was an agent
 
 
 class Gateway:
-    """`speak(data)` puts bytes on the line; `connect` makes a connection to the broker; `noted` reads the journal."""
+    """`speak(port, data)` puts bytes on a bridge's port; `connect` makes a connection to the broker; `noted` reads the
+    journal."""
 
     def __init__(
         self,
@@ -146,7 +151,7 @@ class Gateway:
         disk: Disk,
         random: Callable[[str], Random],
         connect: Callable[[Callable[[str, bytes], None], Callable[[bool], None]], Client],
-        speak: Callable[[bytes], None],
+        speak: Callable[[str, bytes], None],
         noted: Noted,
     ):
         self.clock = MachineClock(timeline)
@@ -247,25 +252,25 @@ class Gateway:
 
     # --- the line ---
 
-    def hear(self, data: bytes) -> None:
-        """Bytes from the line; nobody reads them while there is no process, and a tty's buffer is left out."""
+    def hear(self, data: bytes, port: str = PORT) -> None:
+        """Bytes from a port; nobody reads them while there is no process, and a tty's buffer is left out."""
         life = self._life
-        if life is None or life.bridge is None:
+        if life is None or port not in life.bridges:
             return
         mono_ms = self.clock.mono_ms()
-        for message in life.bridge.link.receive(data, mono_ms):
+        for message in life.bridges[port].link.receive(data, mono_ms):
             self._put(life, message)
-        self._answer(life)
+        self._answer(life, port)
 
-    def _answer_soon(self, life: _Life) -> None:
+    def _answer_soon(self, life: _Life, port: str) -> None:
         """Its thread wakes up."""
-        self._timeline.after(1, lambda: self._answer(life))
+        self._timeline.after(1, lambda: self._answer(life, port))
 
-    def _answer(self, life: _Life) -> None:
-        if self._life is not life or life.bridge is None:
+    def _answer(self, life: _Life, port: str) -> None:
+        if self._life is not life:
             return
-        if data := life.bridge.link.poll(self.clock.mono_ms()):
-            self._speak(data)
+        if data := life.bridges[port].link.poll(self.clock.mono_ms()):
+            self._speak(port, data)
 
     # --- its start, as in gateway/start.py ---
 
@@ -316,14 +321,17 @@ class Gateway:
         delivery = Delivery(GATEWAY, self._boot, uplinks, self._signing, self._centre, journal, random=random)
         home = home_of(self._config, epoch, self._boot, life.unstored, self.clock, loaded)
         life.agent = Agent(self._config, self.clock, journal, home, life.outbox, delivery, Queue(), "sim")
-        link = NativeLink(self._config.terminals, random)
-        life.bridge = _Bridge(self._config.bridges[0], link, lambda: self._answer_soon(life))
-        life.agent.bridges = (cast(Any, life.bridge),)
+        life.bridges = {bridge.id: self._bridge(life, bridge) for bridge in self._config.bridges}
+        life.agent.bridges = cast(Any, tuple(life.bridges.values()))
         self._noted("ready", {"epoch": epoch, "unstored": life.unstored, "remembers": self._card_is_well()})
         for message in ([loaded] if loaded else []) + life.early:
             self._put(life, message)
         life.uplink.start()
         self._turn(None)
+
+    def _bridge(self, life: _Life, bridge: BridgeConfig) -> _Bridge:
+        link = link_of(self._config, bridge, self.clock.now, self._keys.randbytes)
+        return _Bridge(bridge, link, lambda: self._answer_soon(life, bridge.id))
 
     # --- the loop ---
 

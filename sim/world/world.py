@@ -10,13 +10,15 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.config import TerminalConfig
+from gateway.config import BRACELET, TerminalConfig
+from gateway.home.fence import Fence
 from gateway.home.lifecycle import LAPSING
 from gateway.home.roster import SILENCE_S_MAX
 from protocol import envelope, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.wire import mac
 from protocol.words import RESTORED, TEST, Told
+from sim.bracelet import Bracelet
 from sim.case import GATEWAY, TerminalSpec
 from sim.disk import Disk
 from sim.forger import alarm
@@ -28,13 +30,15 @@ from sim.sensors import SAMPLE_MS
 from sim.site import Heard
 from sim.story import Signal
 from sim.terminals import Played, Promise
+from sim.walk import HOME
+from sim.world.bracelets import Worn
 from sim.world.centre import Centre
 from sim.world.clock import BEGUN_WALL_MS
 from sim.world.gateway import PORT, Gateway, config_of
 from sim.world.network import Broker, Client
 from sim.world.network import Path as Way
 from sim.world.patrol import Patrol
-from sim.world.pieces import Bus
+from sim.world.pieces import Bus, Piece
 from sim.world.supply import Supply
 from sim.world.timeline import Timeline
 from sim.world.trace import Trace
@@ -97,18 +101,23 @@ class World:
             self.disk,
             self.random,
             self._gateway_client,
-            lambda data: self.bus.down(data),
+            self._down,
             self._gateway_noted,
         )
         self.gateway.clock.ntp = True
         self.supply = Supply(self.timeline, self.gateway, self.random("supply"))
-        self.played = [
+        on_line = [
             Played(one.id, one.kind, one.address, one.key, seed, 0, notice=self._noticed, rest_ms=rest_ms)
             for one in made
+            if one.kind != BRACELET
         ]
+        worn = [Bracelet(one.id, seed, 0, BEGUN_WALL_MS, self._noticed) for one in made if one.kind == BRACELET]
+        self.played: list[Played | Bracelet] = [*on_line, *worn]
         for one in self.played if keep else ():
             one.watch()
-        self.bus = Bus(self.timeline, Line(seed), self.played, self.gateway.hear)
+        self.bus = Bus(self.timeline, Line(seed), on_line, self.gateway.hear)
+        self._worn = {one.name: Worn(self.timeline, one, self.gateway.hear) for one in worn}
+        self.pieces: Mapping[str, Piece | Worn] = {**self.bus.pieces, **self._worn}
         self._forger = key_from(seed, "forger", GATEWAY.encode())
         self.clients: dict[str, Client] = {}
         self.random_rot = self.random("rot")
@@ -125,6 +134,8 @@ class World:
         self.centre.start()
         self.gateway.start()
         self.bus.start()
+        for worn in self._worn.values():
+            worn.turn()
         self._patrol.start()
         self._until(self.online, ONLINE_MS_MAX, "offline", "not everything is online", "未全部上线")
         self.begun_ms = self.timeline.now
@@ -245,7 +256,19 @@ class World:
 
     # --- putting together ---
 
+    def _down(self, port: str, data: bytes) -> None:
+        """The gateway says something on one of its ports."""
+        if port == PORT:
+            self.bus.down(data)
+        else:
+            self._worn[port].down(data)
+
     def _made(self, number: int, spec: TerminalSpec) -> TerminalConfig:
+        if spec.kind == BRACELET:
+            fence = Fence(*HOME, spec.fence_m) if spec.fence_m else None
+            return TerminalConfig(
+                spec.id, BRACELET, spec.room, spec.id, 0, b"", spec.silence_s_max or SILENCE_S_MAX, fence
+            )
         key = stream(self.seed, f"key/{spec.id}").randbytes(mac.KEY_BYTES)
         silence_s_max = spec.silence_s_max or SILENCE_S_MAX
         return TerminalConfig(spec.id, spec.kind, spec.room, PORT, FIRST_ADDRESS + number, key, silence_s_max)
