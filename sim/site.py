@@ -250,7 +250,7 @@ class Site:
     def _name_terminals(self, specs: Sequence[TerminalSpec]) -> list[Terminal]:
         """The terminals by the names that the case gives them; provisioning counted them by kind."""
         path = self.gateway_folder / "terminals.toml"
-        rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["terminal"]
+        rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8")).get("terminal", [])
         terminals, text = [], ""
         for spec in specs:
             if spec.kind == BRACELET:
