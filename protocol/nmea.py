@@ -218,12 +218,20 @@ def _degrees_e7(pattern: re.Pattern[str], text: str, side: str, sides: str) -> i
     return degrees_e7 if side == sides[0] else -degrees_e7
 
 
-def _time_ms(text: str) -> int:
+def day_ms(text: str) -> int | None:
+    """The ms since midnight of "hhmmss.sss", a leap second included; None: it is no time of a day."""
     found = _TIME.fullmatch(text)
     if found is None:
-        raise Refused("bad_time")
+        return None
     hours, minutes, seconds = int(found[1]), int(found[2]), int(found[3])
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((found[4] or "0").ljust(3, "0")[:3])
+
+
+def _time_ms(text: str) -> int:
+    time_ms = day_ms(text)
+    if time_ms is None:
+        raise Refused("bad_time")
+    return time_ms
 
 
 def _day(text: str) -> date | None:

@@ -43,6 +43,7 @@ class Bracelet:
         self.alive = True
         self.samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES_MAX)  # (mono ms, m) since `watch`
         self.said = 0  # pieces of the recording
+        self.pressed_after = 0  # of them, at the last press
         self._recording = recording
         self._notice = notice
         self._utc_ms = utc_ms
@@ -148,6 +149,7 @@ class Bracelet:
         if len(self._held) == HELD_MAX:
             self._end(self._held.popleft(), "crowded", None)
         self._count += 1
+        self.pressed_after = self.said
         promise = Promise(self.name, self._session, self._count, kind, "raised", now)
         self._promises.append(promise)
         if not self._held:

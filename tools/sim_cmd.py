@@ -18,6 +18,7 @@ from .sim_reports import Reports, add_reports
 
 if TYPE_CHECKING:
     from sim.replay import Replayed
+    from sim.replay_nmea import Replayed as ReplayedNmea
     from sim.result import Result
     from sim.soak import Soaked
 
@@ -86,12 +87,25 @@ def _add_replay(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = _subparser(
         what,
         "replay",
-        say("play a recorded fire into the smoke terminal", "向烟雾终端回放火灾记录"),
-        "sixkit sim replay --smoke NIST_Smoke_Alarms_SDC02.csv.gz --column SMA_1 --clock-rate 10",
+        say(
+            "play a recorded fire into the smoke terminal, or a recorded receiver into the bracelet",
+            "向烟雾终端回放火灾记录，或向手环回放接收机记录",
+        ),
+        "sixkit sim replay --smoke NIST_Smoke_Alarms_SDC02.csv.gz --column SMA_1 --clock-rate 10\n"
+        "  sixkit sim replay --nmea quectel-l76k-nmea.log --clock-rate 10",
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--nmea",
+        type=Path,
+        metavar="FILE",
+        help=say(
+            "a receiver's log; positions are compared with gpsd's where FILE.chk or FILE.chk.gz is beside it",
+            "接收机记录；若旁有 FILE.chk 或 FILE.chk.gz，则与 gpsd 的位置比对",
+        ),
+    )
+    which.add_argument(
         "--smoke",
-        required=True,
         type=Path,
         metavar="FILE",
         help=say("NIST TN 1455, .csv or .csv.gz", "NIST TN 1455 记录，.csv 或 .csv.gz"),
@@ -99,7 +113,7 @@ def _add_replay(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--column", default="SMA_1", metavar="NAME", help=say("its smoke column, default SMA_1", "烟雾列，默认 SMA_1")
     )
-    add_clock_rate(parser, "N times as fast as the fire", "以 N 倍速回放", FIRE_RATE_MAX)
+    add_clock_rate(parser, "N times as fast as it was", "以 N 倍速回放", FIRE_RATE_MAX)
 
 
 def _add_soak(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -194,6 +208,41 @@ def _verdict(path: Path, result: Result) -> str:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    return _replay_nmea(args) if args.nmea else _replay_smoke(args)
+
+
+def _replay_nmea(args: argparse.Namespace) -> int:
+    from sim.gnss_log import read_checked, read_log
+    from sim.replay_nmea import replay
+
+    log, checked = read_log(args.nmea), read_checked(args.nmea)
+    with progress(len(log)) as show:
+        found = replay(log, checked, args.clock_rate, lambda played, presses: show.at(played, f"SOS {presses}"))
+    print(json.dumps(found.as_json(), ensure_ascii=False) if args.json else _replay_nmea_text(found))
+    return GOOD if found.good else NOT_SO
+
+
+def _replay_nmea_text(found: ReplayedNmea) -> str:
+    counted = ", ".join(f"{name} {n}" for name, n in found.counters.items()) or "-"
+    lines = [
+        say(
+            f"{found.pieces} s of a receiver; the key was pressed {len(found.presses)} times.",
+            f"接收机记录 {found.pieces} 秒；求救键按下 {len(found.presses)} 次。",
+        ),
+        say(
+            f"{found.compared} positions at the centre compared with gpsd's: {found.differing} differ.",
+            f"中心的 {found.compared} 个位置与 gpsd 比对：{found.differing} 个不符。",
+        )
+        if found.compared
+        else say("No output of gpsd beside the file to compare with.", "该文件旁没有可供比对的 gpsd 输出。"),
+        say(f"Sentences not used or refused: {counted}", f"未使用或拒收的语句：{counted}"),
+    ]
+    if not found.sound:
+        lines.append(say("Events were lost, doubled or out of order.", "有事件丢失、重复或乱序。"))
+    return "\n".join(lines)
+
+
+def _replay_smoke(args: argparse.Namespace) -> int:
     from sim.recording import activations_beside, read_activations, read_fire
     from sim.replay import replay
 
