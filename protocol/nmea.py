@@ -149,11 +149,9 @@ def parse(text: str) -> Key | Battery | Located | Spread:
     read = _READERS.get(address[2:])
     if read is None or address[:2] not in TALKERS:
         raise Refused("unused")  # GSV, VTG, what others have invented, and the RDSS messages that pynmea2 knows none of
+    plain = f"GN{text[2:]}"  # PQ would be taken for a manufacturer's
     try:
-        said: Key | Battery | Located | Spread = read(
-            pynmea2.parse(f"${text}*{checksum(text.encode()):02X}", check=True)
-        )
-        return said
+        return read(pynmea2.parse(f"${plain}*{checksum(plain.encode()):02X}", check=True))
     except (pynmea2.ParseError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Refused("malformed") from error
 
@@ -170,7 +168,7 @@ def _ours(text: str) -> Key | Battery:
 
 def _rmc(said: Any) -> Located:
     time_ms = _time_ms(said.data[0])
-    if said.status != "A":
+    if said.data[1] != "A":
         return Located("RMC", time_ms, None)
     mode = said.data[11] if len(said.data) > 11 else ""
     if mode == "N":
