@@ -112,6 +112,7 @@ def test_a_raised_alarm_opens_an_incident(room: Room) -> None:
             "arrive_by": "2026-09-21T14:31:20.000Z",
             "remaining_s": 18 * 60 - 65,
             "late": False,
+            "position": None,
             "events": [
                 {
                     "event_id": "gw-1/1-17",
@@ -122,6 +123,7 @@ def test_a_raised_alarm_opens_an_incident(room: Room) -> None:
                     "attempts": 1,
                     "age_ms": 0,
                     "late": False,
+                    "position": None,
                     "evidence": {"obscuration_mdb_m": 140},
                     "flags": ["unstored"],
                 }
@@ -443,6 +445,29 @@ def test_a_tick_that_cannot_be_committed_says_so_and_the_next_one_tries_again(ro
     room.store.rows("PRAGMA query_only = OFF")
     assert [note["what"] for note in room.tick()] == ["gateway_lost", "incident"]
     assert room.desk.counters()["commits_failed"] == 1
+
+
+def test_an_incident_shows_where_it_was_last_and_how_old_that_is_by_now(room: Room) -> None:
+    room.event(1, kind="bracelet_sos", position=(399_990_000, -1_163_850_001, 61_000, 55, 1, 12))
+    room.at(10_000).event(2, kind="bracelet_sos", phase="updated", alarm=1)
+    (incident,) = room.at(40_000).incidents()
+    where = {"latitude": 39.999, "longitude": -116.3850001, "accuracy_m": 5.5, "satellites": 12}
+    assert incident["events"][0]["position"] == {**where, "age_ms": 61_000}
+    assert incident["events"][1]["position"] is None
+    assert incident["position"] == {**where, "age_s": 101}
+    room.event(3, kind="bracelet_sos", phase="updated", alarm=1, position=(400_000_000, 0))
+    assert room.incidents()[0]["position"] == {
+        "latitude": 40.0,
+        "longitude": 0.0,
+        "accuracy_m": None,
+        "satellites": None,
+        "age_s": 0,
+    }
+
+
+def test_a_position_that_is_nowhere_on_earth_is_none(room: Room) -> None:
+    room.event(1, position=(2**62, 0, 0))
+    assert room.incidents()[0]["position"] is None
 
 
 def test_views_are_json(room: Room) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import config
+from gateway.home.fence import Fence
 from protocol.words import Told
 
 GATEWAY = """
@@ -118,6 +119,52 @@ def test_two_terminals_cannot_share_an_id_or_an_address(written):
         config.load(written(terminals=TERMINALS + TERMINALS))
     with pytest.raises(Told, match="two terminals with address native/1001"):
         config.load(written(terminals=TERMINALS + TERMINALS.replace("smoke-1", "smoke-2")))
+
+
+BRACELET = """
+[[bridge]]
+id = "worn"
+kind = "bracelet"
+port = "/dev/ttyUSB1"
+"""
+WORN = """
+[[terminal]]
+id = "bracelet-1"
+kind = "bracelet"
+bridge = "worn"
+fence = { latitude = 39.999, longitude = 116, radius_m = 200 }
+"""
+
+
+def test_a_bracelet_has_a_port_of_its_own_and_perhaps_a_fence_but_no_key(written):
+    found = config.load(written(GATEWAY + BRACELET, TERMINALS + WORN))
+    assert (found.bridges[1].kind, found.bridges[1].baud) == ("bracelet", 9600)
+    assert found.terminals[1].fence == Fence(399_990_000, 1_160_000_000, 200)
+    assert (found.terminals[1].address, found.terminals[1].key) == (0, b"")
+    without = WORN.replace("fence", "#")
+    assert config.load(written(GATEWAY + BRACELET, TERMINALS + without)).terminals[1].fence is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ('kind = "bracelet"', 'kind = "smoke"', ["terminal[2].kind", "bracelet"]),
+        ('bridge = "worn"', 'bridge = "native"', ["terminal[2].kind", "smoke"]),
+        ('bridge = "worn"', 'bridge = "worn"\naddress = 1', ["unknown key terminal[2].address"]),
+        ("latitude = 39.999", "latitude = 91", ["terminal[2].fence.latitude", "from -90 to 90"]),
+        ("latitude = 39.999", "latitude = nan", ["terminal[2].fence.latitude"]),
+        ("latitude = 39.999", 'latitude = "39"', ["terminal[2].fence.latitude", "a number"]),
+        ("radius_m = 200", "radius_m = 10", ["terminal[2].fence.radius_m"]),
+        ("radius_m = 200", "radius_m = 200, shape = 1", ["unknown key terminal[2].fence.shape"]),
+        (WORN, "", ["no terminal has bridge worn"]),
+        (WORN, WORN + WORN.replace("bracelet-1", "bracelet-2"), ["two terminals with address worn/0"]),
+    ],
+)
+def test_a_wrong_bracelet_is_told(written, old, new, names):
+    with pytest.raises(Told) as caught:
+        config.load(written(GATEWAY + BRACELET, TERMINALS + WORN.replace(old, new, 1)))
+    for name in names:
+        assert name in caught.value.en
 
 
 def test_a_missing_or_broken_file_is_told(tmp_path, written):

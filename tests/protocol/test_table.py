@@ -98,3 +98,14 @@ def test_a_file_that_is_too_long_or_not_toml_is_told():
         Table.parsed(b"a = 1", "x.toml", bytes_max=3)
     with pytest.raises(Told, match=r"x\.toml: not TOML"):
         Table.parsed(b"a = ", "x.toml", bytes_max=3 + 1)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("1.5", 1.5), ("-2", -2)])
+def test_a_number_may_have_a_fraction(text: str, value: float) -> None:
+    assert Table.parsed(f"a = {text}".encode(), "x", 100).real("a", -2, 2) == value
+
+
+@pytest.mark.parametrize("text", ["2.1", "nan", "inf", "true", '"1"', "[1.0]"])
+def test_what_is_no_number_within_its_bounds_is_told(text: str) -> None:
+    with pytest.raises(Told, match=r"a is .*; allowed: a number"):
+        Table.parsed(f"a = {text}".encode(), "x", 100).real("a", -2, 2)
