@@ -60,6 +60,13 @@ kind = "native"
 port = {port}
 baud = 115200
 
+# A BeiDou bracelet has a port of its own; it is entered in terminals.toml, where it may have a fence.
+# 北斗手环单独占用一个串口；在 terminals.toml 中登记，可设电子围栏。
+# [[bridge]]
+# id = "bracelet"
+# kind = "bracelet"
+# port = "/dev/ttyUSB1"
+
 # "log" writes to the journal only. "command" also runs one: command = ["/usr/local/bin/siren", "{{state}}"]
 # "log" 仅写日志；"command" 另外运行命令：command = ["/usr/local/bin/siren", "{{state}}"]
 [siren]
@@ -117,6 +124,14 @@ GATEWAYS_HEAD: Final = """\
 TERMINALS_HEAD: Final = """\
 # The terminals of this gateway. Each key is shared with one terminal only: keep this file as private as a key.
 # 本网关的终端。每个密钥只与一个终端共享：请像私钥一样保管本文件。
+#
+# A bracelet has no key. Its fence is in WGS-84 degrees, as a receiver says them: maps of China are drawn some 500 m off.
+# 手环没有密钥。围栏坐标为 WGS-84（接收机原始坐标）；国内地图采用的 GCJ-02 与之相差约 500 米。
+# [[terminal]]
+# id = "bracelet-1"
+# kind = "bracelet"
+# bridge = "bracelet"
+# fence = { latitude = 39.999, longitude = 116.385, radius_m = 200 }
 """
 
 
