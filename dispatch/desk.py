@@ -317,13 +317,14 @@ def _event(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _position(row: sqlite3.Row) -> dict[str, Any] | None:
-    """Where it happened: degrees in WGS-84 (a map of China is drawn in GCJ-02), the age of the fix at the event."""
+    """Where it happened, in degrees (a map of China is drawn in another system, GCJ-02), and how old that was then."""
     position = position_of(json.loads(row["position"])) if row["position"] is not None else None
     if position is None:
         return None
     return {
         "latitude": position.latitude_e7 / E7,
         "longitude": position.longitude_e7 / E7,
+        "crs": "WGS-84",
         "age_ms": position.age_ms,
         "accuracy_m": position.accuracy_dm / 10 if position.accuracy_dm else None,
         "satellites": position.satellites or None,

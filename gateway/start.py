@@ -20,7 +20,6 @@ from typing import Any, Final
 from gateway import config as configuration
 from gateway import identity
 from gateway.agent import LOAD_ROWS, Agent, Stop
-from gateway.bridges.bracelet_link import BraceletLink
 from gateway.bridges.native_link import NativeLink
 from gateway.bridges.port import Link, PortBridge
 from gateway.clock import Clock
@@ -163,7 +162,11 @@ def link_of(
 ) -> Link:
     """What is spoken on the port of `bridge`, with those of the terminals that are on it."""
     terminals = [terminal for terminal in config.terminals if terminal.bridge == bridge.id]
-    return BraceletLink(terminals[0].id, now) if bridge.kind == BRACELET else NativeLink(terminals, random)
+    if bridge.kind == BRACELET:
+        from gateway.bridges.bracelet_link import BraceletLink  # a home without one starts without pynmea2
+
+        return BraceletLink(terminals[0].id, now)
+    return NativeLink(terminals, random)
 
 
 def _wait_for_load(inbox: queue.Queue[object]) -> tuple[Loaded | None, list[object]]:

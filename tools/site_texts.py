@@ -125,7 +125,7 @@ TERMINALS_HEAD: Final = """\
 # The terminals of this gateway. Each key is shared with one terminal only: keep this file as private as a key.
 # 本网关的终端。每个密钥只与一个终端共享：请像私钥一样保管本文件。
 #
-# A bracelet has no key. Its fence is in WGS-84 degrees, as a receiver says them: maps of China are drawn some 500 m off.
+# A bracelet has no key. Its fence is in degrees of WGS-84, as receivers say them; maps of China are some 500 m off.
 # 手环没有密钥。围栏坐标为 WGS-84（接收机原始坐标）；国内地图采用的 GCJ-02 与之相差约 500 米。
 # [[terminal]]
 # id = "bracelet-1"

@@ -451,7 +451,7 @@ def test_an_incident_shows_where_it_was_last_and_how_old_that_is_by_now(room: Ro
     room.event(1, kind="bracelet_sos", position=(399_990_000, -1_163_850_001, 61_000, 55, 1, 12))
     room.at(10_000).event(2, kind="bracelet_sos", phase="updated", alarm=1)
     (incident,) = room.at(40_000).incidents()
-    where = {"latitude": 39.999, "longitude": -116.3850001, "accuracy_m": 5.5, "satellites": 12}
+    where = {"latitude": 39.999, "longitude": -116.3850001, "crs": "WGS-84", "accuracy_m": 5.5, "satellites": 12}
     assert incident["events"][0]["position"] == {**where, "age_ms": 61_000}
     assert incident["events"][1]["position"] is None
     assert incident["position"] == {**where, "age_s": 101}
@@ -459,6 +459,7 @@ def test_an_incident_shows_where_it_was_last_and_how_old_that_is_by_now(room: Ro
     assert room.incidents()[0]["position"] == {
         "latitude": 40.0,
         "longitude": 0.0,
+        "crs": "WGS-84",
         "accuracy_m": None,
         "satellites": None,
         "age_s": 0,

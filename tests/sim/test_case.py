@@ -193,6 +193,50 @@ def test_a_missing_file_is_told() -> None:
         load(Path("nowhere.toml"))
 
 
+BRACELET = """
+title = "A walk"
+[home]
+terminals = [{ id = "bracelet-1", kind = "bracelet", fence_m = 100 }, { id = "button-1", kind = "button" }]
+[[at]]
+t = "1s"
+bracelet-1 = { action = "go_out", distance_m = 250 }
+[[at]]
+t = "2s"
+bracelet-1 = "sos"
+[[expect]]
+event = { kind = "bracelet_sos", position = "live" }
+"""
+
+
+def test_a_bracelet_has_a_fence_a_walk_and_a_key() -> None:
+    case = parsed(BRACELET)
+    assert case.terminals[0].fence_m == 100
+    assert case.steps == (
+        Step(1000, "bracelet-1", "go_out", {"distance_m": 250}),
+        Step(2000, "bracelet-1", "sos"),
+    )
+    assert case.expected[0].event == {"kind": "bracelet_sos", "position": "live"}
+    assert case.needs_virtual_time() is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('kind = "button"', 'kind = "button", fence_m = 100', "fence_m"),
+        ("fence_m = 100", "fence_m = 10", "fence_m"),
+        ("fence_m = 100", 'bridge = "native"', "bridge"),
+        ('"sos"', '"press"', "bracelet-1"),
+        ('"go_out"', '"fly"', "bracelet-1.action"),
+        ('"go_out"', '"sos"', "bracelet-1.distance_m"),
+        ('position = "live"', 'position = "near"', "position"),
+    ],
+)
+def test_what_a_bracelet_cannot_be_told_is_told(old: str, new: str, told: str) -> None:
+    with pytest.raises(Told) as caught:
+        parsed(BRACELET.replace(old, new, 1))
+    assert told in caught.value.en
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_case_or_told(data: bytes) -> None:
     with pytest.raises(Told):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.geo import Position
 from protocol.words import Told
 from sim.case import Case, parse
-from sim.judge import Mark, Outcome, Row, Said, differences
+from sim.judge import Mark, Outcome, Row, Said, differences, matches, row_of
 from sim.terminals import Promise
 
 CASE = """
@@ -137,3 +138,24 @@ def test_flags_asked_for_must_be_there_and_others_may() -> None:
     text = CASE.replace('phase = "raised" }', 'phase = "raised", flags = ["unstored"] }')
     assert differences(case(text), outcome(rows=[row(flags=("no_raise", "unstored"))])) == []
     assert "0 times instead of 1" in said(differences(case(text), outcome()))
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "word"), [(None, "none"), (0, "live"), (10_000, "live"), (10_001, "last_known"), (10**9, "last_known")]
+)
+def test_a_position_is_live_last_known_or_none_by_its_age_in_a_row_and_at_the_interface(
+    age_ms: int | None, word: str
+) -> None:
+    position = None if age_ms is None else Position(1, 2, age_ms)
+    as_told = None if age_ms is None else {"latitude": 1e-7, "longitude": 2e-7, "age_ms": age_ms}
+    for event in (row(position=position)._asdict(), {**row()._asdict(), "position": as_told}):
+        found = [asked for asked in ("none", "live", "last_known") if matches(event, {"position": asked})]
+        assert found == [word]
+
+
+def test_a_row_holds_the_position_that_the_centre_has() -> None:
+    plain = list(row())
+    plain[10], plain[14] = "[]", "[1, 2, 3]"
+    assert row_of(plain).position == Position(1, 2, 3)
+    plain[14] = None
+    assert row_of(plain).position is None

@@ -8,7 +8,7 @@ from sixkit_tools.cli import COMMANDS, main
 
 
 @pytest.mark.parametrize(
-    "command", [*([name] for name in COMMANDS), ["sim", "run"], ["sim", "soak"], ["bench", "path"]]
+    "command", [*([name] for name in COMMANDS), ["sim", "run"], ["sim", "replay"], ["sim", "soak"], ["bench", "path"]]
 )
 def test_every_command_explains_itself(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
