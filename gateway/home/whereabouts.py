@@ -66,8 +66,11 @@ class Whereabouts:
                 self._told[terminal.id, kind] = _Told(position, now_ms)
                 book.follow(turn, terminal, kind, position)
         watch = self._fences.get(terminal.id)
-        state = watch.fixed(position, now_ms) if watch else None
-        if watch and state in (INSIDE, OUTSIDE):
+        if watch is None:
+            book.level(turn, terminal, EXIT, present=False)  # of a fence that was taken away
+            return
+        state = watch.fixed(position, now_ms)
+        if state in (INSIDE, OUTSIDE):
             evidence = {"distance_m": round(watch.fence.distance_m(position)), "radius_m": watch.fence.radius_m}
             book.level(turn, terminal, EXIT, state == OUTSIDE, evidence, position)
 

@@ -13,11 +13,13 @@ import tty
 import pytest
 
 from gateway.bridges import port
+from gateway.bridges.bracelet_link import BraceletLink
 from gateway.bridges.native_link import NativeLink
 from gateway.bridges.port import BridgeState, PortBridge
 from gateway.config import BridgeConfig, TerminalConfig
 from gateway.home.messages import Alive, Doubt, Reading
-from protocol.record import Source
+from protocol import nmea
+from protocol.record import Now, Source
 from protocol.wire import codes, frame, messages
 from protocol.wire.terminal_end import TerminalEnd
 
@@ -150,6 +152,27 @@ def test_a_port_that_was_never_there_is_said(tmp_path):
     assert not message.up
     assert "nowhere" in message.detail
     bridge.stop()
+
+
+def test_a_bracelets_link_runs_on_a_port_as_well(tmp_path):
+    inbox: queue.Queue[object] = queue.Queue()
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    config = BridgeConfig("worn", os.ttyname(slave), 9600, "bracelet")
+    link = BraceletLink("bracelet-1", lambda: Now(0, mono_ms(), "unset"))
+    bridge = PortBridge(config, link, inbox.put, mono_ms, lambda ms: ms / 1000)
+    bridge.start()
+    assert isinstance(inbox.get(timeout=5), BridgeState)  # what was said before it was open is gone
+    os.write(master, nmea.sentence("PSXK,SOS,65537") + b"$PSXK,SOS,9*00\r\n")
+    reading, alive = (inbox.get(timeout=5) for _ in range(2))
+    assert isinstance(reading, Reading)
+    assert isinstance(alive, Alive)
+    bridge.acknowledge("bracelet-1", reading.source)
+    assert os.read(master, 100) == nmea.acknowledgement(65537)
+    assert bridge.all_counters() == {"worn.bad_checksum": 1}
+    bridge.stop()
+    os.close(master)
+    os.close(slave)
 
 
 def test_noise_raises_nothing_and_is_counted(line):

@@ -23,10 +23,17 @@ SOS = "bracelet_sos"
 class Core:
     """A home with one bracelet; what it commits is kept, and what the disk would hold."""
 
-    def __init__(self, state: dict[str, bytes] | None = None, now_ms: int = 0, boot: int = 7, epoch: int = 1):
+    def __init__(
+        self,
+        state: dict[str, bytes] | None = None,
+        now_ms: int = 0,
+        boot: int = 7,
+        epoch: int = 1,
+        roster: Roster = ROSTER,
+    ):
         self.state: dict[str, bytes | None] = dict(state or {})
         self.effects: list[Effect] = []
-        self.home = Home("gw-1", epoch, boot, ROSTER, now=_at(now_ms), state=state)
+        self.home = Home("gw-1", epoch, boot, roster, now=_at(now_ms), state=state)
 
     def tell(self, message: Input, now_ms: int) -> list[Event]:
         """The events that follow."""
@@ -179,6 +186,15 @@ def test_an_exit_is_not_raised_again_after_a_restart_and_ends_all_the_same() -> 
     later = Core(state, 100_000, epoch=2)
     (back,) = way(later, 200, 200, 130, 60, 10, since_ms=100_000)
     assert (back.phase, back.alarm) == ("restored", left.id)
+
+
+def test_an_exit_from_a_fence_that_was_taken_away_is_over() -> None:
+    core = Core()
+    (left,) = way(core, 200, 200)
+    state = {key: data for key, data in core.state.items() if data is not None}
+    unfenced = Roster((Terminal("bracelet-1", "bracelet", "", "bracelet-1"),))
+    (over,) = Core(state, 100_000, epoch=2, roster=unfenced).fix(200, 101_000)
+    assert (over.kind, over.phase, over.alarm) == ("fence_exit", "restored", left.id)
 
 
 FIXES = st.builds(
