@@ -1,7 +1,7 @@
 """One turn of a terminal's loop: bytes and samples in, bytes out, and what its light shows."""
 
 from devices.logic import Logic
-from protocol.wire.codes import ALARM_STANDING, SENSOR_FAULT
+from protocol.wire.codes import ALARM_STANDING, BATTERY_LOW, PHASES, SENSOR_FAULT, WARMING_UP
 from protocol.wire.terminal_end import TerminalEnd
 
 RECEIVED_SHOWN_MS = 10000  # long enough for somebody who pressed to look and see that the call went through
@@ -11,7 +11,13 @@ ALARM = "alarm"  # its own alarm stands: sound
 SENDING = "sending"  # an event waits to be acknowledged
 RECEIVED = "received"  # the last one just was
 FAULT = "fault"  # the sensor is not to be trusted
+BATTERY = "battery"  # it is low
+WARMING = "warming"  # the sensor sees nothing yet
 IDLE = "idle"
+
+# Of the conditions: the first that stands is shown, where nothing more urgent is.
+_SHOWN = ((SENSOR_FAULT, FAULT), (BATTERY_LOW, BATTERY), (WARMING_UP, WARMING))
+_TEST = PHASES.index("test")
 
 
 class Terminal:
@@ -24,6 +30,7 @@ class Terminal:
         self._was_pending = False
         self._received_until = 0
         self.indication = IDLE
+        self.standing = 0  # all conditions, the board's and the sensor's
 
     def hears(self, received: bytes, now: int) -> bool:
         """Take what came from the port; whether a turn is due because of it. On a line of many most is somebody else's,
@@ -43,10 +50,17 @@ class Terminal:
         self._end.conditions(standing, battery_pct, self._logic.value())
         for kind, phase, value in events:
             self._end.offer(kind, phase, value, now)
+        self.standing = standing
         self._indicate(standing, now)
         out = self._end.poll(now)
         self._due = None
         return out
+
+    def test(self, now: int) -> None:
+        """Its test button is pressed: a `test` event, which goes out with the next turn."""
+        kind = self._logic.KIND if self._logic.TEST_KIND is None else self._logic.TEST_KIND
+        self._end.offer(kind, _TEST, self._logic.value(), now)
+        self._due = now
 
     def deadline(self) -> int:
         """When the next turn is due at the latest, monotonic ms."""
@@ -73,4 +87,8 @@ class Terminal:
         elif now < self._received_until:
             self.indication = RECEIVED
         else:
-            self.indication = FAULT if standing & SENSOR_FAULT else IDLE
+            self.indication = IDLE
+            for bit, shown in _SHOWN:
+                if standing & bit:
+                    self.indication = shown
+                    break

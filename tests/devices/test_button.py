@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.button import DEBOUNCE_MS, STUCK_MS, Button
+from devices.button import CANCEL_MS, DEBOUNCE_MS, STUCK_MS, Button
 from protocol.wire.codes import KINDS, PHASES, SENSOR_FAULT
 
-BUTTON, RAISED = KINDS.index("button"), PHASES.index("raised")
+BUTTON, RAISED, RESTORED = KINDS.index("button"), PHASES.index("raised"), PHASES.index("restored")
 
 
 def play(samples: list[tuple[int, int | None]], button: Button | None = None) -> list[tuple[int, int, int]]:
@@ -60,6 +60,41 @@ def test_a_button_held_for_more_than_ten_seconds_is_a_sensor_fault_until_release
     assert button.conditions() == 0
 
 
+def press(button: Button, at: int, lasts_ms: int) -> list[tuple[int, int, int]]:
+    """What comes of one press from `at` on, with a turn whenever one is due, and half a second after it."""
+    return [
+        event
+        for now, level in ((at, 1), (at + DEBOUNCE_MS, None), (at + lasts_ms, 0), (at + lasts_ms + 500, None))
+        for event in button.step(level, now)
+    ]
+
+
+def test_a_long_press_after_a_call_calls_once_more_and_then_takes_it_back() -> None:
+    button = Button()
+    assert press(button, 0, 200) == [(BUTTON, RAISED, 1)]
+    assert press(button, 5000, CANCEL_MS) == [(BUTTON, RAISED, 2), (BUTTON, RESTORED, 2)]
+    assert button.value() == 2
+
+
+def test_the_first_press_calls_however_long_it_is() -> None:
+    for lasts_ms in (CANCEL_MS, 8000, STUCK_MS + 5000):
+        assert press(Button(), 0, lasts_ms) == [(BUTTON, RAISED, 1)]
+
+
+def test_a_second_call_follows_one_that_was_taken_back() -> None:
+    button = Button()
+    press(button, 0, 200)
+    press(button, 5000, 4000)
+    assert press(button, 20_000, 4000) == [(BUTTON, RAISED, 3)]
+
+
+def test_who_lies_on_the_button_takes_nothing_back() -> None:
+    button = Button()
+    press(button, 0, 200)
+    assert press(button, 5000, STUCK_MS + 1) == [(BUTTON, RAISED, 2)]
+    assert press(button, 60_000, CANCEL_MS - 1) == [(BUTTON, RAISED, 3)]
+
+
 levels = st.one_of(st.none(), st.integers(-5, 5))
 waits = st.integers(0, 15_000)
 
@@ -70,7 +105,20 @@ def test_any_samples_raise_nothing_but_presses_counted_from_one(steps: list[tupl
     for wait, level in steps:
         now += wait
         samples.append((now, level))
-    assert play(samples) == [(BUTTON, RAISED, n + 1) for n in range(len(play(samples)))]
+    raised = [event for event in play(samples) if event[1] == RAISED]
+    assert raised == [(BUTTON, RAISED, n + 1) for n in range(len(raised))]
+
+
+@given(st.lists(st.tuples(waits, levels), max_size=60))
+def test_whatever_is_pressed_each_cancel_takes_back_an_earlier_call_than_its_own_press(
+    steps: list[tuple[int, int | None]],
+) -> None:
+    now, calls, button = 0, 0, Button()
+    for wait, level in steps:
+        now += wait
+        for _, phase, _ in button.step(level, now):
+            assert phase == RAISED or calls >= 2
+            calls = calls + 1 if phase == RAISED else 0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(DEBOUNCE_MS, 400)), min_size=1, max_size=30))
@@ -80,7 +128,7 @@ def test_turns_at_its_deadlines_find_every_press_that_outlasts_the_debounce(span
         presses += pressed and not before
         before = pressed
         end = now + lasting
-        events += len(button.step(int(pressed), now))
+        events += len(button.step(int(pressed), now))  # none lasts long enough to take a call back
         while (due := button.deadline()) is not None and due <= end:
             events += len(button.step(None, due))
         now = end

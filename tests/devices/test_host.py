@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devices.boards.host import KINDS, LINE_BYTES_MAX, Clock, Stimuli, main
-from devices.smoke import NO_SAMPLE
+from devices.logic import NO_SAMPLE
 from protocol.wire import codes
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.wire.messages import Event, Heartbeat, Hello

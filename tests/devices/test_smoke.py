@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devices.logic import NO_SAMPLE
+from devices.measure import FAULT_CLEAR_MS
 from devices.smoke import (
     ALARM_MDB_M,
+    BASELINE_CLEAN_MDB_M,
+    BASELINE_MAX_MDB_M,
+    BASELINE_STEP_MS,
     CLEAR_MDB_M,
     CLEAR_MS,
-    FAULT_CLEAR_MS,
-    NO_SAMPLE,
+    LIFE_MS,
     RANGE_MAX_MDB_M,
     VERIFY_MS,
     Smoke,
 )
-from protocol.wire.codes import ALARM_STANDING, KINDS, PHASES, SENSOR_FAULT
+from protocol.wire.codes import ALARM_STANDING, END_OF_LIFE, KINDS, PHASES, SENSOR_FAULT
 
 SMOKE, RAISED, RESTORED = KINDS.index("smoke"), PHASES.index("raised"), PHASES.index("restored")
 THICK, THIN = ALARM_MDB_M + 100, CLEAR_MDB_M - 50
@@ -134,6 +138,98 @@ def test_smoke_that_lasts_alarms_whatever_came_before(before: list[int | None], 
         now += every_ms
         smoke.step(sample, now)
     assert smoke.conditions() & ALARM_STANDING
+
+
+HOUR_MS, DAY_MS = 3_600_000, 24 * 3_600_000
+FAULT = KINDS.index("sensor_fault")
+
+
+def breathe(smoke: Smoke, level: int, since: int, lasts_ms: int, every_ms: int = HOUR_MS) -> Happened:
+    """What comes of air that reads `level` all the time."""
+    return [
+        (now, phase, value)
+        for now in range(since, since + lasts_ms, every_ms)
+        for _, phase, value in smoke.step(level, now)
+    ]
+
+
+def test_dust_is_compensated_slowly_and_no_further_than_its_limit() -> None:
+    smoke = Smoke()
+    assert breathe(smoke, 80, 0, 10 * BASELINE_STEP_MS) == []
+    assert 5 <= 80 - smoke.value() <= 10
+    assert breathe(smoke, 80, 10 * BASELINE_STEP_MS, 60 * DAY_MS) == []
+    assert (smoke.value(), smoke.conditions()) == (0, 0)
+
+
+def test_a_dusty_chamber_still_alarms_at_the_same_smoke() -> None:
+    smoke = Smoke((0, 60))
+    assert play(spread([60 + ALARM_MDB_M - 1] * 10, 1000), smoke) == []
+    assert [phase for _, phase, _ in play(spread([60 + ALARM_MDB_M] * 10, 1000, start=20_000), smoke)] == [RAISED]
+
+
+def test_a_chamber_full_of_dust_is_a_fault_with_its_baseline_until_it_is_cleaned() -> None:
+    smoke = Smoke((0, BASELINE_MAX_MDB_M - 1))
+    assert smoke.conditions() == 0
+    assert breathe(smoke, 140, 0, DAY_MS) == [(BASELINE_STEP_MS, RAISED, BASELINE_MAX_MDB_M)]
+    assert smoke.conditions() == SENSOR_FAULT
+    assert breathe(smoke, BASELINE_CLEAN_MDB_M, DAY_MS, DAY_MS) == []
+    assert smoke.conditions() == 0
+
+
+def test_the_fault_of_a_full_chamber_is_the_sensors_own_event() -> None:
+    smoke = Smoke((0, BASELINE_MAX_MDB_M - 1))
+    found = [event for now in range(0, DAY_MS, HOUR_MS) for event in smoke.step(120, now)]
+    assert found == [(FAULT, RAISED, BASELINE_MAX_MDB_M)]
+
+
+@given(st.integers(1, 400), st.integers(0, BASELINE_MAX_MDB_M))
+def test_a_fire_however_slow_alarms_before_1_6_thresholds(hours: int, baseline: int) -> None:
+    """Smoke that takes `hours` from clean air to one threshold, in a chamber that may be dusty already."""
+    smoke, now, raw = Smoke((0, baseline)), 0, 0
+    every_ms = max(1000, hours * HOUR_MS // ALARM_MDB_M)
+    for _ in range(3 * ALARM_MDB_M):
+        now += every_ms
+        raw = now * ALARM_MDB_M // (hours * HOUR_MS)
+        for wait_ms in (0, VERIFY_MS):
+            smoke.step(raw, now + wait_ms)
+        if smoke.conditions() & ALARM_STANDING:
+            break
+    assert smoke.conditions() & ALARM_STANDING
+    assert raw <= 1.6 * ALARM_MDB_M + 1
+    if hours <= 24 and baseline == 0:
+        assert raw <= 1.05 * ALARM_MDB_M + 1
+
+
+def test_smoke_that_stays_for_a_week_is_no_clean_air() -> None:
+    smoke = Smoke()
+    assert [phase for _, phase, _ in breathe(smoke, THICK, 0, 7 * DAY_MS)] == [RAISED]
+    assert smoke.kept()[1] == 0
+    assert smoke.value() == THICK
+
+
+def test_a_sensor_that_does_not_answer_says_nothing_of_clean_air() -> None:
+    smoke = Smoke((0, 30))
+    for hour in range(100):
+        smoke.step(NO_SAMPLE if hour % 3 == 0 else 80, hour * HOUR_MS)
+    assert smoke.kept()[1] == 30
+
+
+def test_after_ten_years_it_is_a_fault_and_still_alarms() -> None:
+    smoke = Smoke((LIFE_MS - DAY_MS, 0))
+    smoke.step(0, 0)
+    assert smoke.conditions() == 0
+    smoke.step(None, DAY_MS)
+    assert smoke.conditions() == SENSOR_FAULT | END_OF_LIFE
+    assert len(play(spread([THICK] * 10, 1000, start=DAY_MS), smoke)) == 1
+
+
+def test_a_restart_goes_on_from_what_was_kept() -> None:
+    smoke = Smoke((5, 7))
+    smoke.step(20, 1000)
+    smoke.step(20, 3000)
+    assert smoke.kept() == (2005, 7)
+    assert Smoke(smoke.kept()).kept() == (2005, 7)
+    assert Smoke((1, 2, 3)).kept() == (0, 0)
 
 
 FIRES = ("SDC02", "SDC05", "SDC07", "SDC10")

@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.button import DEBOUNCE_MS, Button
-from devices.logic import Logic
-from devices.smoke import NO_SAMPLE, Smoke
+from devices.door import Door
+from devices.flood import Flood
+from devices.gas import WARM_UP_MS, Gas
+from devices.logic import NO_SAMPLE, Logic
+from devices.motion import HOLD_MS, Motion
+from devices.smoke import Smoke
+from devices.sounder import ALARMS, LIGHTS, TEMPORAL_3, Sounder
 from devices.terminal import RECEIVED_SHOWN_MS, Terminal
 from protocol.wire import codes
 from protocol.wire.gateway_end import GatewayEnd
@@ -143,6 +148,66 @@ def test_the_deadline_is_never_later_than_the_sensors() -> None:
     assert line.terminal.deadline() <= line.now - STEP_MS + DEBOUNCE_MS
 
 
+def test_the_test_button_makes_a_test_event_of_what_the_terminal_is_there_for() -> None:
+    for logic, kind in ((Smoke(), "smoke"), (Motion(warm=True), "inactivity"), (Door(), "inactivity")):
+        line = Line(logic)
+        line.run(2000)
+        line.terminal.test(line.now)
+        assert line.terminal.deadline() <= line.now
+        line.run(1000)
+        (event,) = [m for m in line.messages if isinstance(m, Event)]
+        assert (event.kind, event.phase) == (codes.KINDS.index(kind), codes.PHASES.index("test"))
+
+
+def test_a_low_battery_and_warming_up_are_shown_below_a_fault() -> None:
+    line = Line(Gas())
+    line.run(1000, sample=0)
+    assert line.shown[-1] == "warming"
+    line.conditions = codes.BATTERY_LOW
+    line.run(100)
+    assert line.shown[-1] == "battery"
+    line.run(WARM_UP_MS)
+    line.run(100, sample=NO_SAMPLE)
+    assert line.shown[-1] == "fault"
+
+
+def test_the_buzzer_sounds_though_no_gateway_is_there() -> None:
+    for logic, sample in ((Smoke(), 500), (Gas(warm=True), 500), (Flood(), 500)):
+        line, sounder = Line(logic), Sounder(logic.KIND)
+        line.cut = True
+        line.run(30_000, sample=sample)
+        sounder.show(line.terminal.standing, line.terminal.indication, logic.value(), line.now)
+        assert sounder.sound == ALARMS[logic.KIND]
+        assert sounder.buzzes(line.now)
+    assert ALARMS[codes.KINDS.index("smoke")] == TEMPORAL_3
+
+
+def test_a_sign_of_life_is_told_at_once_and_then_at_most_once_a_minute() -> None:
+    line = Line(Motion(warm=True))
+    line.run(2000)
+    line.messages.clear()
+    line.run(200, sample=1)
+    first = next(m for m in line.messages if isinstance(m, Heartbeat))
+    assert (first.conditions, first.value) == (codes.ACTIVE, 0)
+    line.messages.clear()
+    for _ in range(150):  # five minutes of somebody who comes and goes every two seconds
+        line.run(1000, sample=1)
+        line.run(1000, sample=0)
+    told = [m for m in line.messages if isinstance(m, Heartbeat)]
+    assert all(m.conditions == codes.ACTIVE for m in told)
+    assert len(told) <= 300_000 // HOLD_MS + 1  # those that come anyway
+
+
+def test_a_door_that_is_moved_is_told_at_once() -> None:
+    line = Line(Door())
+    line.run(2000, sample=0)
+    for level, bits in ((1, codes.ACTIVE), (0, 0)):
+        line.messages.clear()
+        line.run(1000, sample=level)
+        told = [(m.conditions, m.value) for m in line.messages if isinstance(m, Heartbeat)]
+        assert told == [(bits, 0)]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -158,10 +223,10 @@ def test_the_deadline_is_never_later_than_the_sensors() -> None:
 def test_any_bytes_samples_and_conditions_never_raise(
     turns: list[tuple[bytes, int | None, int, int, int]],
 ) -> None:
-    for logic in (Smoke(), Button()):
+    for logic in (Smoke(), Button(), Gas(), Flood(), Motion(), Door()):
         now = 0
         terminal = Terminal(TerminalEnd(ADDRESS, logic.KIND, KEY, random.Random(2).randbytes, now), logic)
         for received, sample, conditions, battery_pct, wait in turns:
             now += wait
             assert isinstance(terminal.step(received, sample, conditions, battery_pct, now), bytes)
-            assert terminal.indication in ("idle", "alarm", "sending", "received", "fault")
+            assert terminal.indication in LIGHTS
