@@ -27,6 +27,7 @@ from gateway.home.messages import (
     Keep,
     Reading,
     Receipted,
+    Sign,
     Siren,
     Tell,
 )
@@ -102,7 +103,7 @@ class Agent:
             Stored: self._on_stored,
             Replaced: self._on_replaced,
             Committed: self._on_committed,
-            **dict.fromkeys((Reading, Fix, Alive, Doubt), self._on_input),
+            **dict.fromkeys((Reading, Fix, Alive, Sign, Doubt), self._on_input),
         }
         self._performs: dict[type, Callable[[Any, Now], None]] = {
             Commit: self._commit,
@@ -169,7 +170,7 @@ class Agent:
 
     # --- what comes in ---
 
-    def _on_input(self, message: Reading | Fix | Alive | Doubt, now: Now) -> list[Effect]:
+    def _on_input(self, message: Reading | Fix | Alive | Sign | Doubt, now: Now) -> list[Effect]:
         return self._home.handle(message, now)
 
     def _on_committed(self, message: Committed, now: Now) -> list[Effect]:

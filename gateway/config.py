@@ -13,7 +13,7 @@ from gateway.home.roster import SILENCE_S_MAX, TERMINALS_MAX
 from protocol.geo import E7
 from protocol.table import Table
 from protocol.topic import ID
-from protocol.words import KINDS, TROUBLE, Told
+from protocol.words import KINDS, SIGNS, TROUBLE, Told
 
 CONFIG_BYTES_MAX: Final = 1 << 20  # a thousand terminals take 150 kB
 UPLINKS_MAX: Final = 8  # a house has two ways out and a second centre; each holds a thousand events in memory
@@ -21,7 +21,7 @@ NATIVE: Final = "native"  # kinds of bridge
 BRACELET: Final = "bracelet"  # also the kind of terminal at the other end: one on each port
 BAUD: Final = {NATIVE: 115200, BRACELET: 9600}  # the usual ones
 # A terminal is of the kind that it raises; a bracelet may raise several.
-TERMINAL_KINDS: Final = (*(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE), BRACELET)
+TERMINAL_KINDS: Final = (*(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE), BRACELET, *SIGNS)
 RADIUS_M: Final = (50, 100_000)  # of a fence: below it, the error of a fix alone leads out of it
 
 

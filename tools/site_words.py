@@ -12,7 +12,8 @@ from protocol import table
 from protocol.topic import ID
 from protocol.words import Told
 
-TERMINAL_KINDS: Final = ("smoke", "gas", "flood", "inactivity", "button")  # the sensing pieces of one home's kit
+# The sensing pieces of one home's kit; motion and door together watch for inactivity.
+TERMINAL_KINDS: Final = ("smoke", "gas", "flood", "inactivity", "button", "motion", "door")
 BROKER_DEFAULT: Final = "localhost:8883"
 PORT_DEFAULT: Final = "/dev/ttyUSB0"
 # Names that a certificate or a signature already has a meaning for.

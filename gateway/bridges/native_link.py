@@ -7,17 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from gateway.config import TerminalConfig
-from gateway.home.messages import Alive, Doubt, Input, Reading
+from gateway.home.messages import Alive, Doubt, Input, Reading, Sign
 from gateway.home.roster import SILENCE_S_MAX
 from protocol.record import Source
 from protocol.wire import codes, messages
 from protocol.wire.gateway_end import GatewayEnd
-from protocol.words import RAISED
+from protocol.words import KINDS, RAISED, SIGNS
 
 ACKNOWLEDGEMENTS_MAX: Final = 1024  # waiting for `poll`; a terminal repeats what was not acknowledged
 
 # What the value of a terminal's event measures, by kind.
-EVIDENCE: Final = {"smoke": "obscuration_mdb_m", "button": "presses"}
+EVIDENCE: Final = {
+    "smoke": "obscuration_mdb_m",
+    "gas": "gas_permille_lel",
+    "flood": "conductance_us",
+    "button": "presses",
+    "sensor_fault": "baseline_mdb_m",  # only a smoke chamber full of dust has an event for it
+}
 
 
 def heartbeat_s(terminals: Sequence[TerminalConfig]) -> int:
@@ -82,15 +88,20 @@ class NativeLink:
         if isinstance(message, messages.Event):
             # Genuine, so it must be taken, or its terminal repeats it for ever: at least its own alarm is meant.
             kind, phase = self._names(message) or (self._kinds[terminal], RAISED)
-            yield Reading(  # before its conditions: no trouble goes ahead of an alarm
-                terminal,
-                kind,
-                phase,
-                "held",
-                Source(message.boot, message.number),
-                message.age_ms,
-                {EVIDENCE.get(kind, "value"): message.value},
-            )
+            if kind in SIGNS:  # they raise nothing: there is nothing to make safe
+                self._safe.append((message.address, Source(message.boot, message.number)))
+            else:
+                yield Reading(  # before its conditions: no trouble goes ahead of an alarm
+                    terminal,
+                    kind,
+                    phase,
+                    "held",
+                    Source(message.boot, message.number),
+                    message.age_ms,
+                    {EVIDENCE.get(kind, "value"): message.value},
+                )
+        elif self._kinds[terminal] in SIGNS:
+            yield _sign(terminal, self._kinds[terminal], message)
         yield Alive(
             terminal,
             tamper=bool(message.conditions & codes.TAMPER),
@@ -99,6 +110,7 @@ class NativeLink:
             battery_pct=None if message.battery == codes.BATTERY_UNKNOWN else message.battery,
             alarm=_alarm(message),
             boot=message.boot,
+            end_of_life=bool(message.conditions & codes.END_OF_LIFE),
         )
 
     def _names(self, message: Any) -> tuple[str, str] | None:
@@ -106,14 +118,21 @@ class NativeLink:
             kind, phase = codes.KINDS[message.kind], codes.PHASES[message.phase]
         except IndexError:
             kind = phase = ""
-        if not kind or not phase:
+        if kind not in KINDS or not phase:
             self.counters["unknown_kind_or_phase"] += 1
             return None
         return kind, phase
 
 
+def _sign(terminal: str, kind: str, message: Any) -> Sign:
+    """What a heartbeat of a motion sensor or a door contact says; its value is in s, below zero for never."""
+    age_ms = None if message.value < 0 else message.value * 1000
+    return Sign(terminal, age_ms, bool(message.conditions & codes.ACTIVE) if kind == "door" else None)
+
+
 def _alarm(message: Any) -> bool | None:
-    """Whether the terminal's own alarm stands; None where events of it are still on their way and will say so."""
-    if not isinstance(message, messages.Heartbeat) or message.pending:
+    """Whether the terminal's own alarm stands; None where events of it are still on their way and will say so, or
+    where it cannot know yet."""
+    if not isinstance(message, messages.Heartbeat) or message.pending or message.conditions & codes.WARMING_UP:
         return None
     return bool(message.conditions & codes.ALARM_STANDING)

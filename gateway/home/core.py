@@ -23,10 +23,12 @@ from gateway.home.messages import (
     Input,
     Reading,
     Receipted,
+    Sign,
 )
 from gateway.home.pace import Pace
 from gateway.home.quiet import Quiet
 from gateway.home.roster import Roster, Terminal
+from gateway.home.signs import Known, Signs
 from gateway.home.supervision import SILENT, Supervision
 from gateway.home.turn import Turn
 from gateway.home.whereabouts import Whereabouts
@@ -73,6 +75,7 @@ class Home:
         self._doubts = Doubts(boot)
         self._quiet = Quiet()
         self._whereabouts = Whereabouts(roster, boot)
+        self._signs = Signs()
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
         self._battery_pct: dict[str, int] = {}
@@ -91,6 +94,8 @@ class Home:
                 self._fix(turn, message)
             case Alive():
                 self._alive(turn, message)
+            case Sign():
+                self._sign(turn, message)
             case Doubt():
                 self._doubt(turn, message)
             case Committed():
@@ -146,7 +151,8 @@ class Home:
 
     def terminals(self, now: Now) -> list[dict[str, Any]]:
         """For the status: each rostered terminal."""
-        return status.terminals(self._roster, self._book.alarms, self._supervision, self._battery_pct, now.mono_ms)
+        shown = status.terminals(self._roster, self._book.alarms, self._supervision, self._battery_pct, now.mono_ms)
+        return [row | status.signs(self._signs.of(row["id"]), now.mono_ms) for row in shown]
 
     def silent(self) -> int:
         """How many terminals are silent."""
@@ -155,6 +161,10 @@ class Home:
     def alarms(self, now: Now) -> list[dict[str, Any]]:
         """For the status: what stands."""
         return status.alarms(self._book.alarms, now.mono_ms)
+
+    def signs(self, terminal: str) -> Known:
+        """When `terminal` last had a sign of life, and how its door stands."""
+        return self._signs.of(terminal)
 
     def _turn(self, now: Now) -> Turn:
         turn, self._opening = self._opening or Turn(now), None
@@ -240,7 +250,8 @@ class Home:
         for kind in CONDITIONS:
             present: bool | None = getattr(alive, kind)
             if present is not None:
-                self._stated(turn, terminal, kind, present)
+                evidence = {"end_of_life": 1} if alive.end_of_life and kind == "sensor_fault" else None
+                self._stated(turn, terminal, kind, present, evidence)
         if alive.alarm is not None and terminal.kind not in LAPSING:
             self._alarm_stated(turn, terminal, alive)
         self._heard(turn, terminal)
@@ -258,11 +269,19 @@ class Home:
         elif self._quiet.lasts(terminal.id, alive.boot, alarm, turn.now.mono_ms):
             self._stated(turn, terminal, terminal.kind, present=False)
 
-    def _stated(self, turn: Turn, terminal: Terminal, kind: str, present: bool) -> None:
+    def _stated(
+        self, turn: Turn, terminal: Terminal, kind: str, present: bool, evidence: Mapping[str, int] | None = None
+    ) -> None:
         """A condition as stated; beyond its pace a change is passed over, for the next heartbeat states it again."""
         pace = self._paces[terminal.id]
-        if pace.left(turn.now.mono_ms) and self._book.level(turn, terminal, kind, present):
+        if pace.left(turn.now.mono_ms) and self._book.level(turn, terminal, kind, present, evidence):
             pace.spend(turn.now.mono_ms)
+
+    def _sign(self, turn: Turn, sign: Sign) -> None:
+        terminal = self._known(sign.terminal)
+        if terminal is not None:
+            self._signs.take(sign, turn.now.mono_ms)
+            self._heard(turn, terminal)
 
     def _heard(self, turn: Turn, terminal: Terminal) -> None:
         turn.kept.update(self._supervision.heard(terminal.id, turn.now.mono_ms))

@@ -47,6 +47,16 @@ class Alive:
     battery_pct: int | None = None
     alarm: bool | None = None  # its own alarm stands, and no event of it is on its way
     boot: int | None = None  # the one of its boots that says so
+    end_of_life: bool = False  # the sensor fault is that its time is over
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a terminal that watches for life last sensed: somebody, or of a door that it was moved."""
+
+    terminal: str
+    age_ms: int | None  # since then; None: nothing since the terminal started
+    open: bool | None = None  # how a door stands; None: it is no door
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class Condition:
     evidence: Mapping[str, int] = field(default_factory=dict)
 
 
-Input = Reading | Fix | Alive | Doubt | Committed | Receipted | Condition
+Input = Reading | Fix | Alive | Sign | Doubt | Committed | Receipted | Condition
 
 # --- what comes out ---
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.home.lifecycle import STANDING, Alarms
 from gateway.home.roster import Roster
+from gateway.home.signs import Known
 from gateway.home.supervision import SILENT, Supervision
 from protocol.words import TROUBLE, severity_of
 
@@ -46,6 +47,14 @@ def terminals(
         }
         for terminal in roster
     ]
+
+
+def signs(known: Known, now_ms: int) -> dict[str, Any]:
+    """Of a terminal that watches for life: last_sign_s (None: never), and of a door open; nothing of another."""
+    if known == Known():
+        return {}
+    shown: dict[str, Any] = {"last_sign_s": None if known.last_ms is None else max(0, now_ms - known.last_ms) // 1000}
+    return shown if known.open is None else shown | {"open": known.open}
 
 
 def _state(kinds: list[str]) -> str:

@@ -18,12 +18,14 @@ from gateway.home.messages import (
     Keep,
     Reading,
     Receipted,
+    Sign,
     Siren,
     Tell,
 )
 from gateway.home.pace import BURST, REFILL_MS
 from gateway.home.quiet import QUIET_MS
 from gateway.home.roster import SILENCE_S_MAX, Roster, Terminal
+from gateway.home.signs import Known
 from protocol.record import Event, EventId, Interval, Now, Sent, Source, Stamp, decode
 from protocol.words import KINDS, TROUBLE
 
@@ -540,6 +542,32 @@ def test_each_part_of_the_state_that_is_not_ours_is_counted() -> None:
 def test_a_terminal_can_not_have_the_gateways_id() -> None:
     with pytest.raises(ValueError, match="gw-1"):
         Home("gw-1", 1, 7, Roster((Terminal("gw-1", "smoke", "kitchen", "native"),)), now=at(0))
+
+
+# --- signs of life ---
+
+
+def test_a_sign_of_life_is_recorded_and_raises_nothing() -> None:
+    home = new_home()
+    assert home.signs("gas-1") == Known()
+    assert events(home.handle(Sign("gas-1", 60_000, True), at(200_000))) == []
+    assert home.signs("gas-1") == Known(140_000, True)
+    shown = {row["id"]: row for row in home.terminals(at(201_900))}
+    assert (shown["gas-1"]["last_sign_s"], shown["gas-1"]["open"], shown["gas-1"]["last_seen_s"]) == (61, True, 1)
+    assert "last_sign_s" not in shown["smoke-1"]
+
+
+def test_a_sign_of_nobody_known_is_counted() -> None:
+    home = new_home()
+    assert home.handle(Sign("stranger-1", 0), at(0)) == []
+    assert home.counters["unknown_terminal"] == 1
+    assert home.signs("stranger-1") == Known()
+
+
+def test_a_sensor_whose_time_is_over_is_a_fault_that_says_why() -> None:
+    home = new_home()
+    (event,) = events(home.handle(Alive("smoke-1", sensor_fault=True, end_of_life=True), at(0)))
+    assert (event.kind, event.phase, event.evidence) == ("sensor_fault", "raised", {"end_of_life": 1})
 
 
 # --- the status ---

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from gateway.bridges.native_link import ACKNOWLEDGEMENTS_MAX, NativeLink, heartbeat_s
 from gateway.config import TerminalConfig
-from gateway.home.messages import Alive, Doubt, Input, Reading
+from gateway.home.messages import Alive, Doubt, Input, Reading, Sign
 from protocol.record import Source
 from protocol.wire import codes, frame, messages
 from protocol.wire.terminal_end import TerminalEnd
+from protocol.words import SIGNS
 
 KEY = bytes(range(32))
 SMOKE, BUTTON = codes.KINDS.index("smoke"), codes.KINDS.index("button")
@@ -136,6 +137,58 @@ def test_terminals_are_heard_thrice_before_one_counts_as_silent(silences_s: list
     assert heartbeat_s(terminals) == wanted_s
 
 
+def test_a_terminal_that_warms_up_does_not_say_that_its_alarm_is_over() -> None:
+    line = met()
+    line.smoke.conditions(codes.WARMING_UP, 50, 0)
+    (alive,) = line.turn(1000)
+    assert isinstance(alive, Alive)
+    assert alive.alarm is None
+
+
+class Watch:
+    """A link and one terminal that watches for life."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = codes.KINDS.index(kind)
+        self.link = NativeLink([TerminalConfig("watch-1", kind, "hall", "native", 7, KEY, 200)], Random(2).randbytes)
+        self.end = TerminalEnd(7, self.kind, KEY, Random(3).randbytes, 0)
+        for now_ms in range(4):
+            self.turn(now_ms)
+
+    def turn(self, now_ms: int) -> list[Input]:
+        heard = self.link.receive(self.end.poll(now_ms), now_ms)
+        self.end.receive(self.link.poll(now_ms), now_ms)
+        return heard
+
+
+def test_heartbeats_of_motion_and_door_are_signs_with_their_age_and_how_the_door_stands() -> None:
+    for kind, bits, value, sign in (
+        ("motion", codes.ACTIVE, 0, Sign("watch-1", 0)),
+        ("motion", codes.TAMPER, 90, Sign("watch-1", 90_000)),
+        ("motion", codes.WARMING_UP, -1, Sign("watch-1", None)),
+        ("door", codes.ACTIVE, 3, Sign("watch-1", 3000, True)),
+        ("door", codes.TAMPER, -1, Sign("watch-1", None, False)),
+    ):
+        watch = Watch(kind)
+        watch.end.conditions(bits, 50, value)
+        heard, alive = watch.turn(1000)
+        assert heard == sign
+        assert isinstance(alive, Alive)
+
+
+@pytest.mark.parametrize("kind", [*range(1, len(codes.KINDS)), 200])
+def test_no_event_of_a_motion_sensor_waits_for_ever(kind: int) -> None:
+    watch = Watch("motion")
+    number = watch.end.offer(kind, RAISED, 0, 1000)
+    readings = [one for one in watch.turn(1000) if isinstance(one, Reading)]
+    watch.turn(1001)
+    if not readings:
+        assert watch.end.pending() == 0
+    else:
+        assert readings[0].kind == codes.KINDS[kind]
+        watch.link.acknowledge("watch-1", Source(watch.end.boot, number))
+
+
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
 def test_a_genuine_event_of_any_kind_phase_and_condition_becomes_a_reading(kind: int, phase: int, bits: int) -> None:
     line = met()
@@ -143,8 +196,10 @@ def test_a_genuine_event_of_any_kind_phase_and_condition_becomes_a_reading(kind:
     line.smoke.offer(kind, phase, 0, 1000)
     reading, alive = line.turn(1000)[:2]
     assert isinstance(reading, Reading)
-    assert alive == Alive("smoke-1", bool(bits & 1), bool(bits & 2), bool(bits & 4), boot=line.smoke.boot)
-    known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES)
+    fault, worn_out = bool(bits & codes.SENSOR_FAULT), bool(bits & codes.END_OF_LIFE)
+    expected = Alive("smoke-1", bool(bits & 1), bool(bits & 2), fault, boot=line.smoke.boot, end_of_life=worn_out)
+    assert alive == expected
+    known = 0 < kind < len(codes.KINDS) and 0 < phase < len(codes.PHASES) and codes.KINDS[kind] not in SIGNS
     named = (codes.KINDS[kind], codes.PHASES[phase]) if known else ("smoke", "raised")
     assert (reading.kind, reading.phase) == named
     assert line.link.counters["unknown_kind_or_phase"] == 1 - known
