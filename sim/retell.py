@@ -6,12 +6,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from devices.flood import WET_US
+from devices.gas import ALARM_PML
 from devices.smoke import ALARM_MDB_M
 from protocol.words import KINDS, PHASE_NAMES
 from sim.judge import Mark
 from sim.result import Result
-from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, made
+from sim.sensor_faults.library import HEALED, made
 from sim.sensor_faults.library import NAMES as SENSOR_FAULTS
+from sim.sensors import PINS, SENSORS
 from sim.site import Heard
 from sim.steps import Step
 from sim.story import Entry, Signal, Span, Story
@@ -74,7 +77,9 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
 # What a sensor of this kind is read in, and where its alarm is.
 SENSED: Final[dict[str, tuple[str, float | None]]] = {
     "smoke": ("mdB/m", ALARM_MDB_M),
-    "button": ("", None),
+    "gas": ("‰ LEL", ALARM_PML),
+    "flood": ("µS", WET_US),
+    **dict.fromkeys(("button", "motion", "door"), ("", None)),
     "bracelet": ("m", None),
 }
 
@@ -207,7 +212,7 @@ class _Retelling:
         """When a sensor's fault is over by itself."""
         if step.action not in SENSOR_FAULTS:
             return None
-        sensor = CONTACT if self._kinds[step.target] == "button" else SMOKE
+        sensor = SENSORS[self._kinds[step.target]].SENSOR
         return made(step.action, int(step.values["strength"]), sensor).ends_ms()
 
     def _signal(self, name: str, points: Sequence[tuple[int, int]], lasts_ms: int) -> Signal:
@@ -216,7 +221,7 @@ class _Retelling:
         shown = [(t_ms, value) for t_ms, value in seen if 0 <= t_ms <= lasts_ms]
         if not shown and seen:  # a contact that did not move
             shown = [(0, seen[-1][1])]
-        if shown and self._kinds[name] == "button":
+        if shown and self._kinds[name] in PINS:
             shown = [(0, shown[0][1]), *shown, (lasts_ms, shown[-1][1])]
         return Signal(unit, shown or [(0, math.nan)], threshold)
 

@@ -12,21 +12,27 @@ from sim.bracelet import GO_OUT_M
 from sim.line import STUCK
 from sim.mishaps import MISHAPS
 from sim.sensor_faults.fault import Sensor
-from sim.sensor_faults.library import CONTACT, HEALED, SMOKE, STRENGTHS, kinds_of
-from sim.stimuli import SMOKE_CURVES
+from sim.sensor_faults.library import CONTACT, HEALED, STRENGTHS, kinds_of
+from sim.sensors import MEASURES, PINS
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds
 STEP_MS_MAX: Final = 3_660 * 86_400_000  # by which a clock may be wrong: ten years
 
 Values = Mapping[str, int | str]
 
-COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", *MISHAPS)
+COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", "test", *MISHAPS)
+# What watches for life has no event of its own that a wild logic could cry out.
+_WATCHING: Final = tuple(action for action in COMMON_ACTIONS if action not in ("babble", "quiet"))
 BRACELET_ACTIONS: Final = ("sos", "fall", "go_out", "go_home", "no_fix", "fix", "garble", "clear")
 AWAY_M_MAX: Final = 100_000  # a day's walk
 # What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "button": ("press", *COMMON_ACTIONS),
+    "button": ("press", "long_press", *COMMON_ACTIONS),
     "smoke": COMMON_ACTIONS,
+    "gas": COMMON_ACTIONS,
+    "flood": COMMON_ACTIONS,
+    "motion": ("pass", *_WATCHING),
+    "door": ("open", "close", *_WATCHING),
     "bracelet": (*BRACELET_ACTIONS, "dead", "alive", "battery_low", "battery_changed"),
     "line": ("clean", "replay", "mimic", "unplug", "plug"),
     "stranger": ("babble", "quiet"),
@@ -38,7 +44,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "power": ("cut", "brown_out", "up"),
     "clock": ("1970", "2000", "ntp"),
 }
-KINDS_OF_TERMINAL: Final = ("button", "smoke", "bracelet")
+KINDS_OF_TERMINAL: Final = (*PINS, *MEASURES, "bracelet")
 # What only virtual time can do: real processes share this machine's network, clock, disk and power.
 VIRTUAL: Final[dict[str, tuple[str, ...]]] = {
     "network": (*ACTIONS["network"], "faults"),
@@ -108,10 +114,17 @@ def _button(table: Table) -> tuple[str, Values]:
     return "press", {"presses": table.number("presses", 1, 1000, 1), "every_ms": duration(table, "every", every)}
 
 
-def _smoke(table: Table) -> tuple[str, Values]:
-    if table.peek("fault") is not None:
-        return _sensor_fault(table, SMOKE)
-    return table.choice("curve", tuple(SMOKE_CURVES)), {}
+def _measure(kind: str) -> Callable[[Table], tuple[str, Values]]:
+    def read(table: Table) -> tuple[str, Values]:
+        if table.peek("fault") is not None:
+            return _sensor_fault(table, MEASURES[kind].SENSOR)
+        return table.choice("curve", tuple(MEASURES[kind].CURVES)), {}
+
+    return read
+
+
+def _pin(table: Table) -> tuple[str, Values]:
+    return _sensor_fault(table, CONTACT)
 
 
 def _bracelet(table: Table) -> tuple[str, Values]:
@@ -177,8 +190,9 @@ def _clock(table: Table) -> tuple[str, Values]:
 
 
 _TABLE_STEPS: Final[dict[str, Callable[[Table], tuple[str, Values]]]] = {
+    **dict.fromkeys(PINS, _pin),
+    **{kind: _measure(kind) for kind in MEASURES},
     "button": _button,
-    "smoke": _smoke,
     "bracelet": _bracelet,
     "line": _line,
     "network": _network,

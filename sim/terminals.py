@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.button import Button
+from devices.door import Door
+from devices.flood import Flood
+from devices.gas import Gas
+from devices.logic import Logic
+from devices.motion import Motion
 from devices.smoke import Smoke
 from devices.terminal import Terminal
 from protocol.wire import codes
@@ -16,8 +21,8 @@ from sim.line import stream
 from sim.mishaps import MISHAPS, BrownOut, Twin, Wild
 from sim.sensor_faults.library import HEALED, made
 from sim.sensor_faults.library import NAMES as FAULTS
-from sim.sensors import SAMPLE_MS, ButtonSensor, SmokeSensor
-from sim.stimuli import SMOKE_CURVES, Curve
+from sim.sensors import SAMPLE_MS, CurveSensor, PinSensor, sensor_of
+from sim.stimuli import Curve
 
 BATTERY_FULL_PCT: Final = 100
 BATTERY_WEAK_PCT: Final = 8
@@ -119,7 +124,7 @@ class Played:
     ):
         self.name = name
         self.kind = kind
-        self.sensor: ButtonSensor | SmokeSensor = ButtonSensor() if kind == "button" else SmokeSensor(rest_ms)
+        self.sensor = sensor_of(kind, rest_ms)
         self._notice = notice
         self.alive = True
         self.samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES_MAX)  # (mono ms, value) since `watch`
@@ -140,19 +145,20 @@ class Played:
         self._conditions = 0
         self._battery_pct = BATTERY_FULL_PCT
         self._past: list[Promise] = []
-        self._boot(now)
+        self._kept: tuple[int, ...] = ()  # what outlives a restart of it
+        self._boot(now, warm=True)  # it has been there for long
 
-    def _boot(self, now: int) -> None:
-        self._logic = Button() if self.kind == "button" else Smoke()
-        if isinstance(self.sensor, ButtonSensor):
-            self.sensor.booted()
+    def _boot(self, now: int, warm: bool) -> None:
+        self._logic: Logic = LOGICS[self.kind](self._kept, warm)
+        self.sensor.booted()
         self._end = WatchedEnd(self.name, self._logic.KIND, self._address, self._key, self._random, now, self._notice)
         self._terminal = Terminal(self._end, self._logic)
 
     def _reboot(self, now: int, why: str) -> None:
         self._end.abandon(why)
         self._past += self._end.promises
-        self._boot(now)
+        self._kept = self._logic.kept()
+        self._boot(now, warm=why == "brown_out")
 
     def promises(self) -> list[Promise]:
         """Every event it was asked to deliver, in order, over all of its boots; and those of its twins."""
@@ -190,7 +196,7 @@ class Played:
         """Whether every press that it was given is over, and every mishap; a chamber's smoke may go on for ever."""
         if self._brown_out or self._wild or self._twin:
             return False
-        return not isinstance(self.sensor, ButtonSensor) or self.sensor.resting()
+        return self.sensor.resting()
 
     def do(
         self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS, strength: int = 0, sign: int = 1
@@ -198,6 +204,8 @@ class Played:
         """One action of a case: of the terminal itself, or on its sensor, or a fault of that."""
         if action in _CONDITIONS:
             self._conditions, self._battery_pct = _CONDITIONS[action](self._conditions, self._battery_pct)
+        elif action == "test":
+            self._terminal.test(now)
         elif action in SAID:
             self._end.offer(self._logic.KIND, codes.PHASES.index(action), 0, now)
         elif action in ("dead", "alive"):
@@ -212,14 +220,12 @@ class Played:
             self.sensor.spoil(made(action, strength, self.sensor.SENSOR, sign), self._faults, now)
         elif action in MISHAPS:
             self._befall(action, now)
-        elif isinstance(self.sensor, ButtonSensor):
-            self.sensor.press(presses, every_ms, now)
         else:
-            self.expose(SMOKE_CURVES[action], now)
+            self.sensor.act(action, now, presses, every_ms)
 
     def expose(self, curve: Curve, now: int) -> None:
-        """From `now` on the smoke at its chamber follows `curve`; a button knows no smoke."""
-        if isinstance(self.sensor, SmokeSensor):
+        """From `now` on what it measures follows `curve`; a pin follows none."""
+        if isinstance(self.sensor, CurveSensor):
             self.sensor.follow(curve, now)
 
     def hears(self, received: bytes, now: int) -> bool:
@@ -287,7 +293,7 @@ class Played:
 
     def _rave(self, now: int) -> None:
         """One event more of a wild logic; a smoke alarm cries and recants by turns."""
-        over = self._cries and not isinstance(self.sensor, ButtonSensor)
+        over = self._cries and self.sensor.ENDS
         self._cries = not over
         self._end.offer(self._logic.KIND, codes.PHASES.index("restored" if over else "raised"), 0, now)
         self._end.rage(now)
@@ -295,7 +301,7 @@ class Played:
     def _calm_down(self, now: int) -> None:
         """The wild logic comes to its senses: what it says last is what is so."""
         stands = bool(self._logic.conditions() & codes.ALARM_STANDING)
-        if self._wild is not None and not isinstance(self.sensor, ButtonSensor) and stands != self._cries:
+        if self._wild is not None and self.sensor.ENDS and stands != self._cries:
             self._rave(now)
         self._wild = None
 
@@ -312,13 +318,22 @@ class Played:
             self._past += twin.played.removed()
 
     def _keep(self, sample: int, now: int) -> None:
-        if isinstance(self.sensor, ButtonSensor):
+        if isinstance(self.sensor, PinSensor):
             self.samples.append((now, 1 - sample))  # a contact moves at once
         self.samples.append((now, sample))
 
 
-# Phases that no sensor here comes to by itself: a test button, or firmware that tells how its alarm goes on.
-SAID: Final = ("test", "updated", "restored")
+LOGICS: Final[dict[str, type[Logic]]] = {
+    "button": Button,
+    "smoke": Smoke,
+    "gas": Gas,
+    "flood": Flood,
+    "motion": Motion,
+    "door": Door,
+}
+
+# Phases that no sensor here comes to by itself: those of firmware that tells how its alarm goes on.
+SAID: Final = ("updated", "restored")
 
 _TROUBLES: Final = {codes.TAMPER: "tamper", codes.BATTERY_LOW: "battery_low", codes.SENSOR_FAULT: "sensor_fault"}
 

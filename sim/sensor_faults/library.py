@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
+from devices.flood import SHORT_US, WET_US
+from devices.gas import ALARM_PML, RANGE_MAX_PML
 from devices.smoke import ALARM_MDB_M, RANGE_MAX_MDB_M
 from sim.sensor_faults.calibration import (
     DAY_MS,
@@ -31,6 +33,8 @@ from sim.sensor_faults.readings import (
 )
 
 SMOKE: Final = Sensor("mdB/m", span=ALARM_MDB_M, least=0, most=RANGE_MAX_MDB_M)
+GAS: Final = Sensor("‰ LEL", span=ALARM_PML, least=0, most=RANGE_MAX_PML)
+WATER: Final = Sensor("µS", span=WET_US, least=0, most=SHORT_US)
 CONTACT: Final = Sensor("", span=1, least=0, most=1, contact=True)
 
 # kind: what people call it in English and Chinese

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from devices import smoke
+from devices import measure
 from gateway.home import lifecycle
 
 CALM: Final = "calm"  # stands for no fault at all
@@ -36,8 +36,8 @@ class Coverage:
 # Every table, by name: the module and the name that it has there.
 TABLES: Final[dict[str, tuple[Any, str]]] = {
     "lifecycle": (lifecycle, "TABLE"),
-    "smoke": (smoke, "_NEXT"),
-    "smoke_confirmed": (smoke, "_CONFIRMED"),
+    "threshold": (measure, "_NEXT"),
+    "threshold_confirmed": (measure, "_CONFIRMED"),
 }
 
 

@@ -85,7 +85,7 @@ def test_a_stuck_button_is_down_and_comes_up_when_it_is_over() -> None:
     button = ButtonSensor()
     button.spoil(made("stuck_button", 1, CONTACT), random(), NOW)
     assert (button.sample(NOW), button.deadline(NOW)) == (1, NOW + 5000)
-    button.press(1, 1000, NOW + 1000)
+    button.act("press", NOW + 1000)
     assert button.deadline(NOW) == NOW + 1000
     assert (button.sample(NOW + 4999), button.sample(NOW + 5000)) == (None, 0)
     assert button.deadline(NOW + 5000) is None
@@ -94,7 +94,7 @@ def test_a_stuck_button_is_down_and_comes_up_when_it_is_over() -> None:
 def test_a_chattering_contact_is_read_at_each_of_its_moves() -> None:
     button = ButtonSensor()
     button.spoil(made("chatter", 5, CONTACT), random(), NOW + 2)
-    button.press(1, 1000, NOW + 2)
+    button.act("press", NOW + 2)
     at, levels = NOW + 2, []
     while at < NOW + 2 + PRESS_MS:
         levels.append(button.sample(at))
