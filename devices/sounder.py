@@ -83,16 +83,18 @@ class Sounder:
         self._standing = 0
         self._value = 0
         self._hushed: tuple[int, int] | None = None  # until when, and below which value
+        self._tests = False
         self._test_until = 0
 
     def show(self, standing: int, indication: str, value: int, now: int) -> None:
         """The terminal has these conditions, this indication and this value now: play what goes with them."""
         self._standing = standing
         self._value = value
+        self._tests = self._tests and now < self._test_until
         sound = self._choose(indication, now)
         if sound != self.sound:
             self.sound, self._sound_ms = sound, now
-        light = LIGHTS[terminal.ALARM if now < self._test_until else indication]
+        light = LIGHTS[terminal.ALARM if self._tests else indication]
         if light != self.light:
             self.light, self._light_ms = light, now
 
@@ -102,10 +104,10 @@ class Sounder:
             if self._hushed is None:
                 self._hushed = now + HUSH_MS, self._value * THICKER_PCT // 100 + 1
             return False
-        tests = now >= self._test_until
-        if tests:
-            self._test_until = now + TEST_MS
-        return tests
+        if self._tests and now < self._test_until:
+            return False
+        self._tests, self._test_until = True, now + TEST_MS
+        return True
 
     def buzzes(self, now: int) -> bool:
         """Whether the buzzer is on."""
@@ -120,9 +122,14 @@ class Sounder:
         due = changes_at(self.light, self._light_ms, now)
         if self.sound is not None:
             due = min(due, changes_at(self.sound, self._sound_ms, now))
+        over = self.over_at()
+        return due if over is None else min(due, over)
+
+    def over_at(self) -> int | None:
+        """When a hush or a test is over; None: there is none."""
         if self._hushed is not None:
-            due = min(due, self._hushed[0])
-        return min(due, self._test_until) if now < self._test_until else due
+            return self._hushed[0]
+        return self._test_until if self._tests else None
 
     def _choose(self, indication: str, now: int) -> tuple[tuple[int, int], ...] | None:
         if self._standing & ALARM_STANDING:
@@ -130,7 +137,7 @@ class Sounder:
                 self._hushed = None
             return None if self._hushed is not None else ALARMS.get(self._kind, CALLED)
         self._hushed = None
-        if now < self._test_until:
+        if self._tests:
             return ALARMS.get(self._kind, CALLED)
         if self._kind == _BUTTON and indication in CALLS:
             return CALLS[indication]

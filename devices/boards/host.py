@@ -14,31 +14,56 @@ from typing import Final
 
 import serial
 
+from devices.battery import Battery
 from devices.button import Button
+from devices.door import Door
+from devices.flood import Flood
+from devices.gas import Gas
 from devices.logic import Logic
+from devices.motion import Motion
 from devices.smoke import Smoke
+from devices.sounder import CALLED, CALLING, CHIRP, DRIP, TEMPORAL_3, TEMPORAL_4, Sounder
 from devices.terminal import Terminal
-from protocol.wire.codes import BATTERY_LOW, BATTERY_UNKNOWN, TAMPER
+from protocol.wire.codes import BATTERY_UNKNOWN, TAMPER
 from protocol.wire.mac import KEY_BYTES
 from protocol.wire.terminal_end import TerminalEnd
 from protocol.words import Told
 
-KINDS: Final[dict[str, type[Logic]]] = {"button": Button, "smoke": Smoke}
+KINDS: Final[dict[str, type[Logic]]] = {
+    "button": Button,
+    "smoke": Smoke,
+    "gas": Gas,
+    "flood": Flood,
+    "motion": Motion,
+    "door": Door,
+}
+# What the buzzer plays, as it is printed.
+SOUNDS: Final[dict[tuple[tuple[int, int], ...] | None, str]] = {
+    TEMPORAL_3: "temporal-3",
+    TEMPORAL_4: "temporal-4",
+    DRIP: "drip",
+    CHIRP: "chirp",
+    CALLING: "calling",
+    CALLED: "called",
+    None: "none",
+}
 
 READ_BYTES_MAX: Final = 4096  # one read; a tty's own buffer holds as much
 LINE_BYTES_MAX: Final = 256  # of standard input; the longest thing that means something has 12
 REOPEN_MS: Final = 500  # a port that has gone is looked for this often
 WRITE_TIMEOUT_S: Final = 0.2  # bytes that a port does not take are lost, as on a cut line; the wire repeats them
 PRESS_MS: Final = 100  # how long `press` holds the button down, and waits before the next
-BATTERY_LOW_PCT: Final = 15  # about a month for the usual lithium cell
+HOLD_MS: Final = 4000  # how long `hold` does
 CLOCK_RATE_MAX: Final = 1000  # beyond it the processes' own latency is minutes of simulated time
 EXIT_USAGE: Final = 2  # as the sixkit command has it
 
 EPILOG: Final = """standard input, a line each:
-  145                 a sample: obscuration in 0.001 dB/m (smoke), 1 or 0 for the pin (button)
-  press               press the button for 100 ms
+  145                 a sample: obscuration in 0.001 dB/m (smoke), 0.1 %LEL (gas), conductance in uS (flood),
+                      1 or 0 for the pin (button; motion: 1 while somebody moves; door: 1 open)
+  press | hold        press the button for 100 ms, or for 4 s
+  test                press the button for test and hush
   tamper on|off       open or close the housing
-  battery 80          charge in percent; 15 and below is low
+  battery 80          charge in percent; 15 and below is low, until it is 25 again
 The end of input ends nothing: the terminal goes on until it is killed.
 
 example:
@@ -67,12 +92,20 @@ class Stimuli:
     """What the terminal senses, as lines of text say it; the board's own conditions too."""
 
     def __init__(self, kind: str):
-        self.conditions = 0
         self.battery_pct = BATTERY_UNKNOWN
+        self.tested = False  # its test button was pressed; whoever takes that puts it back
+        self._battery = Battery()
+        self._housing = 0
+        self._low = 0
         self._kind = kind
         self._samples: deque[tuple[int, int]] = deque()  # (sample, how long it stays before the next, ms)
         self._free_at = 0
         self._line = bytearray()
+
+    @property
+    def conditions(self) -> int:
+        """The board's own, as bits."""
+        return self._housing | self._low
 
     def idle(self) -> bool:
         """True when all samples have been taken: only then is more input read, which bounds them."""
@@ -97,14 +130,17 @@ class Stimuli:
         match line.split():
             case ["press"] if self._kind == "button":
                 self._samples += [(1, PRESS_MS), (0, PRESS_MS)]
+            case ["hold"] if self._kind == "button":
+                self._samples += [(1, HOLD_MS), (0, PRESS_MS)]
+            case ["test"]:
+                self.tested = True
             case ["tamper", "on"]:
-                self.conditions |= TAMPER
+                self._housing = TAMPER
             case ["tamper", "off"]:
-                self.conditions &= ~TAMPER
+                self._housing = 0
             case ["battery", number] if number.isdecimal() and int(number) <= 100:
                 self.battery_pct = int(number)
-                low = self.battery_pct <= BATTERY_LOW_PCT
-                self.conditions = self.conditions & ~BATTERY_LOW | (BATTERY_LOW if low else 0)
+                self._low = self._battery.conditions(self.battery_pct)
             case [number] if number.removeprefix("-").isdecimal() and len(number) <= 10:
                 self._samples.append((int(number), 0))
             case _:
@@ -179,15 +215,17 @@ class Port:
         self._retry_at = now + REOPEN_MS
 
 
-def run(terminal: Terminal, stimuli: Stimuli, port: Port, stdin: int, clock: Clock) -> None:
+def run(terminal: Terminal, logic: Logic, stimuli: Stimuli, port: Port, stdin: int, clock: Clock) -> None:
     """Turn after turn, for ever."""
     input_open = True
-    shown = ""
+    sounder = Sounder(logic.KIND)
+    shown = sounds = ""
     while True:
         now = clock.now_ms()
         port.ensure_open(now)
         watched = [fd for fd in (port.fileno(), stdin if input_open and stimuli.idle() else None) if fd is not None]
-        dues = [due for due in (terminal.deadline(), stimuli.deadline(), port.deadline()) if due is not None]
+        next_ms = (terminal.deadline(), stimuli.deadline(), port.deadline(), sounder.over_at())
+        dues = [due for due in next_ms if due is not None]
         readable, _, _ = select.select(watched, [], [], clock.wait_s(min(dues) - now))
         now = clock.now_ms()
         if stdin in readable:
@@ -197,10 +235,18 @@ def run(terminal: Terminal, stimuli: Stimuli, port: Port, stdin: int, clock: Clo
                 print(f"not understood: {line!r}; see --help", file=sys.stderr, flush=True)
         received = port.read(now) if port.fileno() in readable else b""
         sample = stimuli.sample(now)
+        if stimuli.tested:
+            stimuli.tested = False
+            if sounder.press(now):
+                terminal.test(now)
         port.write(terminal.step(received, sample, stimuli.conditions, stimuli.battery_pct, now), now)
         if terminal.indication != shown:
             shown = terminal.indication
             _say(f"indication {shown}")
+        sounder.show(terminal.standing, shown, logic.value(), now)
+        if SOUNDS[sounder.sound] != sounds:
+            sounds = SOUNDS[sounder.sound]
+            _say(f"sound {sounds}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -215,7 +261,7 @@ def main(argv: list[str] | None = None) -> int:
     clock = Clock(args.clock_rate)
     end = TerminalEnd(args.address, logic.KIND, key, os.urandom, clock.now_ms())
     try:
-        run(Terminal(end, logic), Stimuli(args.kind), Port(args.port, args.baud), sys.stdin.fileno(), clock)
+        run(Terminal(end, logic), logic, Stimuli(args.kind), Port(args.port, args.baud), sys.stdin.fileno(), clock)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our indications has gone
@@ -226,7 +272,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m devices.boards.host",
-        description="Run one terminal's firmware on a serial port or pty; prints what its light shows.",
+        description="Run one terminal's firmware on a serial port or pty; prints what it shows and sounds.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -205,6 +205,34 @@ def test_tamper_battery_and_a_dead_sensor_are_told(bench: Callable[..., Bench]) 
     smoke.until(lambda: smoke.shown()[-1] == "fault")
 
 
+def test_a_gas_alarm_warms_up_sounds_and_is_tested(bench: Callable[..., Bench]) -> None:
+    gas = bench("gas", rate=200)
+    gas.linked()
+    gas.until(lambda: gas.shown()[-1:] == ["warming"])
+    gas.say("test")
+    gas.until(lambda: gas.events() == [("gas", "test", 0)] and "sound temporal-4" in gas.lines)
+    gas.until(lambda: gas.lines.count("sound none") == 2)
+    gas.until(lambda: gas.shown()[-2:] == ["warming", "idle"])
+    for _ in range(300):
+        if len(gas.events()) == 2:
+            break
+        gas.say("300")
+        gas.for_ms(2000)
+    gas.until(lambda: gas.events()[1:] == [("gas", "raised", 300)] and gas.lines.count("sound temporal-4") == 2)
+
+
+def test_a_motion_sensor_tells_of_life_with_its_heartbeats(bench: Callable[..., Bench]) -> None:
+    motion = bench("motion", rate=200)
+    motion.linked()
+    motion.until(lambda: motion.conditions() == 0 and motion.shown()[-1:] == ["idle"])  # it is warm
+    motion.say("1", "0")
+    motion.until(lambda: motion.conditions() == codes.ACTIVE)
+    motion.until(lambda: motion.conditions() == 0)
+    last = [message for message in motion.messages if isinstance(message, Heartbeat)][-1]
+    assert last.value >= 60
+    assert motion.events() == []
+
+
 def test_lines_that_mean_nothing_are_named_and_change_nothing(bench: Callable[..., Bench]) -> None:
     smoke = bench("smoke")
     smoke.linked()

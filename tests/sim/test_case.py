@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from protocol.words import Told
 from sim.case import COUNTERS, Limit, load, parse
+from sim.sensors import MEASURES
 from sim.steps import ACTIONS, KINDS_OF_TERMINAL, LINE_FAULTS, Step, duration_ms
-from sim.stimuli import SMOKE_CURVES
 
 CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.toml"))
 
+CURVES = [curve for sensor in MEASURES.values() for curve in sensor.CURVES]
 CONTRACT = """
 title = "Smoke while the broker is down for 40 s"
 source = "zigbee2mqtt loses the same alarm"
@@ -254,7 +255,7 @@ def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_c
     page = (Path(__file__).parents[2] / "docs" / name).read_text("utf-8")
     example = page.partition("```toml")[2].partition("```")[0]
     assert parse(example.encode(), name).terminals[0].id == "button-1"
-    words = [*ACTIONS, *SMOKE_CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]
+    words = [*ACTIONS, *CURVES, *COUNTERS, *(word for words in ACTIONS.values() for word in words)]
     assert [name for name in LINE_FAULTS if f"{name} = " not in page] == []
     for word in words:
         assert f"`{word}`" in page or f'"{word}"' in page or word in KINDS_OF_TERMINAL, word

@@ -88,6 +88,62 @@ def test_smoke_follows_its_curve_to_the_alarm_and_back() -> None:
     ]
 
 
+@pytest.mark.parametrize(("kind", "begins", "ends"), [("gas", "hose", "airing"), ("flood", "burst", "draining")])
+def test_gas_and_flood_follow_their_curves_to_the_alarm_and_back(kind: str, begins: str, ends: str) -> None:
+    wire = Wire(kind)
+    wire.terminal.do(begins, wire.now)
+    wire.run(320_000)
+    assert wire.terminal.standing() == {kind}
+    wire.terminal.do(ends, wire.now)
+    wire.run(400_000)
+    assert [(promise.kind, promise.phase) for promise in wire.promises()] == [(kind, "raised"), (kind, "restored")]
+
+
+def test_a_long_press_takes_back_the_call_before_it() -> None:
+    wire = Wire("button")
+    wire.terminal.do("press", wire.now)
+    wire.terminal.do("long_press", wire.now)
+    assert not wire.terminal.resting()
+    wire.run(8000)
+    assert wire.terminal.resting()
+    assert [promise.phase for promise in wire.promises()] == ["raised", "raised", "restored"]
+
+
+def test_a_gas_alarm_that_lost_its_power_is_cold_and_one_that_browned_out_is_warm() -> None:
+    for mishap, cold in (("battery_changed", True), ("brown_out", False)):
+        wire = Wire("gas")
+        wire.run(1000)
+        wire.terminal.do(mishap, wire.now)
+        wire.run(60_000)
+        wire.terminal.do("steady", wire.now)
+        wire.run(2000)
+        last = [message for message in wire.said if isinstance(message, Heartbeat)][-1]
+        assert bool(last.conditions & codes.WARMING_UP) is cold
+
+
+def test_whoever_passes_and_a_door_that_is_opened_are_told_and_promise_nothing() -> None:
+    for kind, action in (("motion", "pass"), ("door", "open")):
+        wire = Wire(kind)
+        wire.run(2000)
+        wire.terminal.do(action, wire.now)
+        wire.run(1000)
+        last = [message for message in wire.said if isinstance(message, Heartbeat)][-1]
+        assert (last.conditions, last.value) == (codes.ACTIVE, 0)
+        wire.run(10_000)
+        assert wire.terminal.resting()
+        assert wire.promises() == []
+
+
+def test_a_door_that_stands_open_when_it_starts_was_not_moved() -> None:
+    wire = Wire("door")
+    wire.terminal.do("open", wire.now)
+    wire.run(2000)
+    wire.terminal.do("battery_changed", wire.now)
+    wire.run(2000)
+    last = [message for message in wire.said if isinstance(message, Heartbeat)][-1]
+    assert (last.conditions, last.value) == (codes.ACTIVE, -1)
+
+
 def test_a_dead_terminal_says_nothing_and_goes_on_when_alive() -> None:
     wire = Wire("button")
     wire.run(1000)
@@ -297,7 +353,7 @@ def test_a_recording_that_is_played_back_makes_a_dead_terminal_no_sign_of_life()
     assert wire.line.up.counters["mimicked"] > 100
 
 
-@pytest.mark.parametrize("kind", ["button", "smoke"])
+@pytest.mark.parametrize("kind", ["button", "smoke", "gas", "flood"])
 @pytest.mark.parametrize("mishap", ["brown_out", "babble", "twin"])
 @pytest.mark.parametrize("life", ["dead", "alive"])
 def test_a_terminal_with_a_mishap_asks_for_no_turn_in_the_past(kind: str, mishap: str, life: str) -> None:
