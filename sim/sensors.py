@@ -119,7 +119,7 @@ class ButtonSensor(PinSensor):
         lasts_ms = self._LASTS_MS[action]
         gap_ms = max(every_ms, lasts_ms + PRESS_MS)
         begin, end = self._last
-        first = max(now, begin + gap_ms, end + PRESS_MS) if self._moves else now
+        first = max(now, begin + every_ms, end + PRESS_MS) if self._moves else now
         for begin in range(first, first + presses * gap_ms, gap_ms):
             self._hold(begin, lasts_ms)
             self._last = begin, begin + lasts_ms
