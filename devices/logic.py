@@ -12,7 +12,7 @@ class Logic:
     """
 
     KIND = 0  # the code in protocol.wire.codes.KINDS
-    TEST_KIND: int | None = None  # the kind that its test button tries, where that is another one
+    TEST_KIND = 0  # the kind that its test button tries; 0: its own
 
     def __init__(self, kept: tuple[int, ...] = (), warm: bool = False) -> None:
         pass

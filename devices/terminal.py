@@ -58,8 +58,7 @@ class Terminal:
 
     def test(self, now: int) -> None:
         """Its test button is pressed: a `test` event, which goes out with the next turn."""
-        kind = self._logic.KIND if self._logic.TEST_KIND is None else self._logic.TEST_KIND
-        self._end.offer(kind, _TEST, self._logic.value(), now)
+        self._end.offer(self._logic.TEST_KIND or self._logic.KIND, _TEST, self._logic.value(), now)
         self._due = now
 
     def deadline(self) -> int:

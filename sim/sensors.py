@@ -108,7 +108,7 @@ class ButtonSensor(PinSensor):
     """A pin that presses hold down."""
 
     BEGINS_TOLD = 0
-    _LASTS_MS: ClassVar = {"press": PRESS_MS, "long_press": HOLD_MS}
+    _LASTS_MS: ClassVar[dict[str, int]] = {"press": PRESS_MS, "long_press": HOLD_MS}
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class ButtonSensor(PinSensor):
 class MotionSensor(PinSensor):
     """The pin of a passive infrared detector, before which people pass."""
 
-    _LASTS_MS: ClassVar = {"pass": PASS_MS}
+    _LASTS_MS: ClassVar[dict[str, int]] = {"pass": PASS_MS}
 
     def act(self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS) -> None:
         """Somebody passes; whoever does while it still sees the last one is not told apart."""
@@ -139,7 +139,7 @@ class MotionSensor(PinSensor):
 class DoorSensor(PinSensor):
     """The contact of a door."""
 
-    _LEVELS: ClassVar = {"open": 1, "close": 0}
+    _LEVELS: ClassVar[dict[str, int]] = {"open": 1, "close": 0}
 
     def act(self, action: str, now: int, presses: int = 1, every_ms: int = SAMPLE_MS) -> None:
         """The door is opened or closed."""
@@ -205,19 +205,25 @@ class CurveSensor(Faulty):
 class SmokeSensor(CurveSensor):
     """A chamber with smoke in it."""
 
-    SENSOR, CURVES, AT_REST = SMOKE, SMOKE_CURVES, "clear"
+    SENSOR = SMOKE
+    CURVES = SMOKE_CURVES
+    AT_REST = "clear"
 
 
 class GasSensor(CurveSensor):
     """The cell of a gas alarm."""
 
-    SENSOR, CURVES, AT_REST = GAS, GAS_CURVES, "no_gas"
+    SENSOR = GAS
+    CURVES = GAS_CURVES
+    AT_REST = "no_gas"
 
 
 class FloodSensor(CurveSensor):
     """The electrodes of a flood alarm; they read the same either way."""
 
-    SENSOR, CURVES, AT_REST = WATER, WATER_CURVES, "dry"
+    SENSOR = WATER
+    CURVES = WATER_CURVES
+    AT_REST = "dry"
 
 
 # By kind of terminal; a pin takes no `rest_ms`.

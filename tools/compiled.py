@@ -37,7 +37,7 @@ PACKAGES: Final = {
 MODULES: Final = (
     "protocol/wire/*.py",
     *("protocol/record.py", "protocol/topic.py", "protocol/words.py"),
-    *("devices/logic.py", "devices/button.py", "devices/smoke.py", "devices/terminal.py"),
+    "devices/*.py",
     "gateway/home/*.py",
     *("gateway/agent.py", "gateway/clock.py", "gateway/delivery.py", "gateway/inventory.py", "gateway/sending.py"),
     *("gateway/unwritten.py", "gateway/urgency.py", "gateway/bridges/native_link.py"),
