@@ -146,9 +146,7 @@ class Core(threading.Thread):
             else:
                 self._trouble("intake", error)
             return
-        for topic, payload in outcome.publish:
-            if not self._publish(topic, payload):
-                self.inbox.counters["receipts_dropped"] += 1
+        self._send(outcome.publish)
         self._note(outcome.notes)
         self.changed()
 
@@ -181,6 +179,12 @@ class Core(threading.Thread):
             future.set_result(question(self._desk, self._clock.now()))
         except Exception as error:  # noqa: BLE001  it is the asker's to deal with
             future.set_exception(error)
+        self._send(self._intake.commands())
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        for topic, payload in messages:
+            if not self._publish(topic, payload):
+                self.inbox.counters["receipts_dropped"] += 1
 
     def _note(self, notes: Sequence[dict[str, Any]]) -> None:
         for note in notes:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from dispatch.calling import calling
 from dispatch.store import Store, StoreError
 from protocol.geo import E7, position_of
-from protocol.record import Event, EventId, Heartbeat, Now
+from protocol.record import Command, Event, EventId, Heartbeat, Now
 from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
 
 ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to help at the door: the centre's promise
@@ -37,6 +38,7 @@ class Desk:
 
     def __init__(self, store: Store, homes: Mapping[str, str], now: Now):
         self.homes = homes
+        self.commands: list[Command] = []  # to be sealed and sent; whoever asks a question of the desk sees to it
         self._store = store
         self._heard = dict.fromkeys(homes, now.mono_ms)  # silence is not counted while the centre was down
         self._written_ms = now.mono_ms
@@ -207,6 +209,17 @@ class Desk:
     def _lost(self) -> dict[str, int]:
         rows = self._store.rows("SELECT gateway, id FROM incidents WHERE kind = 'gateway_lost' AND restored_ms IS NULL")
         return {row["gateway"]: row["id"] for row in rows}
+
+    def calling(self, number: int, now: Now) -> dict[str, Any] | None:
+        """Tell the resident of incident `number` that the centre is calling: whether that is `sent`; None where there
+        is no such incident. Raises StoreError."""
+        row = self._store.row("SELECT gateway FROM incidents WHERE id = ?", number)
+        if row is None:
+            return None
+        command = calling(self._store, number, now) if self._silent_ms(row["gateway"], now) <= LOST_MS else None
+        if command is not None:
+            self.commands.append(command)
+        return {"sent": command is not None}
 
     # --- views: what JSON can hold; times are ISO 8601 UTC ---
 

@@ -72,6 +72,11 @@ class Intake:
             return Outcome(notes=[*refused, {"what": "storage", "detail": str(error), "messages": len(accepted)}])
         return Outcome(list(self._answers(batch, now)), refused + batch.notes)
 
+    def commands(self) -> list[tuple[str, bytes]]:
+        """What the desk has to say to gateways since this was last asked, as topic and payload."""
+        commands, self._desk.commands = self._desk.commands, []
+        return [self._sealed(topic.COMMAND, command) for command in commands]
+
     # --- verify ---
 
     def _sifted(

@@ -106,6 +106,16 @@ def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Sta
         wanted = request.path_params["id"]
         return await _answered(ask, lambda desk, now: desk.incident(wanted, now) if wanted <= INCIDENT_MAX else None)
 
+    async def calling(request: Request) -> Response:
+        # Only a page of ours can send JSON here: a foreign one's browser asks first, and is not answered.
+        if request.headers.get("content-type") != "application/json":
+            return _error(415, "Content-Type: application/json is needed", "须为 Content-Type: application/json")
+        wanted = request.path_params["id"]
+        answered = await _answered(ask, lambda desk, now: desk.calling(wanted, now) if wanted <= INCIDENT_MAX else None)
+        if answered.body == b'{"sent":false}':
+            return _error(409, "the gateway does not answer: nobody can be told", "网关无应答，无法告知住户")
+        return answered
+
     async def alarms(request: Request) -> Response:
         text = request.query_params.get("limit", str(ALARMS_DEFAULT))
         if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= ALARMS_MAX):
@@ -129,6 +139,7 @@ def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Sta
             Route("/events", events),
             Route("/api/incidents", reading(lambda desk, now: desk.incidents(now))),
             Route("/api/incidents/{id:int}", incident),
+            Route("/api/incidents/{id:int}/calling", calling, methods=["POST"]),
             Route("/api/gateways", reading(lambda desk, now: desk.gateways(now))),
             Route("/api/counters", reading(lambda desk, now: {**desk.counters(), **condition().counters})),
             Route("/api/alarms", alarms),

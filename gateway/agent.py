@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.bridges.port import BridgeState, PortBridge
+from gateway.bridges.strangers import Stranger
 from gateway.clock import Clock
 from gateway.config import Config
-from gateway.delivery import PATH_LOST_MS, Delivery
+from gateway.delivery import Delivery
 from gateway.drivers import CommandDriver, resident_text
 from gateway.home.core import Home
 from gateway.home.messages import (
     Acknowledge,
     Alive,
+    Called,
     Commit,
     Committed,
-    Condition,
     Doubt,
     Effect,
     Fix,
@@ -33,10 +34,11 @@ from gateway.home.messages import (
 )
 from gateway.journal import Notes
 from gateway.outbox import Found, Loaded, Outbox, Replaced, Settled, Stored
-from gateway.storage import StorageWatch
+from gateway.power import PowerSource, Supply
+from gateway.troubles import Seen, Troubles
 from gateway.uplinks.mqtt import Downlink, UplinkState
 from protocol import topic
-from protocol.record import Event, Now
+from protocol.record import CALLING, Event, Now
 
 WAIT_S_MAX: Final = 1.0  # the loop looks at least this often, so that a deadline miscounted costs a second at most
 STALL_S: Final = 10.0  # without a look: the process was stopped, or the machine suspended
@@ -76,6 +78,7 @@ class Agent:
     ):
         self.counters: Counter[str] = Counter()
         self.bridges: Sequence[PortBridge] = ()
+        self.power: PowerSource | None = None
         self._config = config
         self._clock = clock
         self._journal = journal
@@ -86,10 +89,10 @@ class Agent:
         self._version = version
         self._siren = CommandDriver("siren", config.siren.command, journal)
         self._resident = CommandDriver("tell", config.resident.command, journal)
+        self._chime = CommandDriver("chime", config.chime.command, journal)
         self._started_ms = self._beat_ms = self._looked_ms = clock.mono_ms()
-        self._storage = StorageWatch()
+        self._troubles = Troubles(config, self._started_ms)
         self._remembers = False  # the core knows what the card does
-        self._path_lost: bool | None = None  # unknown at the start: the trouble may stand since an earlier process
         self._loading: set[int] = set()  # centres for which the outbox has been asked for more
         self._finding: str | None = None  # the uplink whose centre waits for what it has lost
         self._takes: dict[type, Callable[[Any, Now], list[Effect]]] = {
@@ -102,6 +105,8 @@ class Agent:
             Found: self._on_found,
             Stored: self._on_stored,
             Replaced: self._on_replaced,
+            Stranger: self._on_stranger,
+            Supply: self._on_supply,
             Committed: self._on_committed,
             **dict.fromkeys((Reading, Fix, Alive, Sign, Doubt), self._on_input),
         }
@@ -142,7 +147,7 @@ class Agent:
 
     def deadline(self) -> int:
         """When the next turn is due without a message, mono ms."""
-        found = (self._home.deadline(), self._delivery.deadline(), self._storage.deadline())
+        found = (self._home.deadline(), self._delivery.deadline(), self._troubles.deadline())
         return min([self._beat_ms, *(ms for ms in found if ms is not None)])
 
     def _gather(self) -> object | None:
@@ -157,7 +162,8 @@ class Agent:
         if message is not None:
             effects += self._takes[type(message)](message, now)
         effects += self._home.tick(now)
-        effects += self._conditions(now)
+        for condition in self._troubles.look(now, self._seen(now)):
+            effects += self._home.handle(condition, now)
         for effect in effects:
             self._performs[type(effect)](effect, now)
         self._delivery.transmit(now)
@@ -190,8 +196,7 @@ class Agent:
 
     def _on_downlink(self, message: Downlink, now: Now) -> list[Effect]:
         if message.tail == topic.COMMAND:
-            self._on_command(message)
-            return []
+            return self._on_command(message, now)
         opened = self._delivery.receipt(message.name, message.payload, now)
         if opened is None:
             return []
@@ -205,15 +210,19 @@ class Agent:
         # The first centre is the one that sends help: what only another has is neither safe nor received.
         return self._home.handle(Receipted(receipt.intervals), now) if receipt.intervals and centre == 0 else []
 
-    def _on_command(self, message: Downlink) -> None:
+    def _on_command(self, message: Downlink, now: Now) -> list[Effect]:
         command = self._delivery.command(message.name, message.payload)
         if command is None:
-            return
-        if self._finding is not None:  # the disk is slow: the centre asks again
+            return []
+        centre = self._delivery.centre_of(message.name)
+        if command.action == CALLING and centre == 0:  # the one that the resident hears of
+            return self._home.handle(Called(command.intervals), now)
+        if command.action == CALLING or self._finding is not None:  # the disk is slow: the centre asks again
             self.counters["commands_passed_over"] += 1
-            return
+            return []
         self._finding = message.name
-        self._outbox.find(command.intervals, AGAIN_ROWS, self._delivery.centre_of(message.name))
+        self._outbox.find(command.intervals, AGAIN_ROWS, centre)
+        return []
 
     def _on_settled(self, message: Settled, now: Now) -> list[Effect]:
         take = self._delivery.inventory.replace if message.all else self._delivery.inventory.add
@@ -233,19 +242,29 @@ class Agent:
         if self._remembers or not message.whole or message.centre:
             return []
         self._remembers = True
-        self._path_lost = None  # to be stated anew: the trouble may stand in what is remembered now
+        self._troubles.forget(now.mono_ms)
         return self._home.remember(message.state, {event.id for event in message.rows}, now)
 
     def _on_stored(self, message: Stored, now: Now) -> list[Effect]:
         self._journal.note("storage", ok=message.ok, detail=message.detail)
-        self._storage.stored(message.ok, now.mono_ms)
+        self._troubles.storage.stored(message.ok, now.mono_ms)
         return []
 
     def _on_replaced(self, message: Replaced, now: Now) -> list[Effect]:
         detail = f"damaged database kept aside as {message.kept}; {message.salvaged} events saved from it"
         self._journal.note("storage", ok=False, detail=detail)
-        self._storage.stored(False, now.mono_ms)
-        self._storage.stored(True, now.mono_ms)
+        self._troubles.storage.stored(False, now.mono_ms)
+        self._troubles.storage.stored(True, now.mono_ms)
+        return []
+
+    def _on_stranger(self, message: Stranger, now: Now) -> list[Effect]:
+        self._journal.note("stranger", address=message.address, terminal=message.terminal)
+        self._troubles.stranger(message, now.mono_ms)
+        return []
+
+    def _on_supply(self, message: Supply, now: Now) -> list[Effect]:
+        self._journal.note("supply", **message._asdict())
+        self._troubles.supply.told(message, now.mono_ms)
         return []
 
     def _on_ask(self, message: Ask, now: Now) -> list[Effect]:
@@ -271,6 +290,8 @@ class Agent:
     def _tell(self, effect: Tell, now: Now) -> None:
         text = resident_text(effect.message, effect.kind, self._config.language)
         about = f"{effect.terminal}/{effect.kind}"
+        if self._config.chime.command:
+            self._chime.call(about, message=effect.message, kind=effect.kind, terminal=effect.terminal)
         self._resident.call(about, message=effect.message, kind=effect.kind, terminal=effect.terminal, text=text)
 
     def _beat(self, now: Now) -> None:
@@ -278,18 +299,15 @@ class Agent:
         self._delivery.beat(now, self._version, self._uptime_s(now), terminals, self._home.silent())
         self._beat_ms = now.mono_ms + self._config.heartbeat_s * 1000
 
-    def _conditions(self, now: Now) -> list[Effect]:
-        """The gateway's own troubles, as far as the agent sees them."""
-        effects: list[Effect] = []
-        lost = self._delivery.path_lost(self._started_ms, now)
-        if lost is not None and lost != self._path_lost:
-            self._path_lost = lost
-            evidence = {"silent_s": PATH_LOST_MS // 1000} if lost else {}
-            effects += self._home.handle(Condition("uplink_lost", lost, evidence), now)
-        present = self._storage.look(self._outbox.pending_since_ms(), now.mono_ms)
-        if present is not None:
-            effects += self._home.handle(Condition("storage_fault", present), now)
-        return effects
+    def _seen(self, now: Now) -> Seen:
+        """What may be a trouble of the gateway's own."""
+        return Seen(
+            path_lost=self._delivery.path_lost(self._started_ms, now),
+            commit_since_ms=self._outbox.pending_since_ms(),
+            power_since_ms=self.power.asked_ms() if self.power else None,
+            refused=sum(bridge.refused() for bridge in self.bridges),
+            forged=self._delivery.forged(),
+        )
 
     # --- what it is ---
 
@@ -304,7 +322,9 @@ class Agent:
         """What `sixkit status` shows, as one JSON-able object."""
         oldest_ms = self._delivery.oldest_ms()
         counters = self.counters + self._home.counters + self._delivery.all_counters() + self._outbox.counters
-        counters += self._siren.counters + self._resident.counters + self._journal.counters
+        counters += self._siren.counters + self._resident.counters + self._chime.counters + self._journal.counters
+        if self.power:
+            counters += self.power.counters
         for bridge in self.bridges:
             counters += bridge.all_counters()
         return {
@@ -312,7 +332,7 @@ class Agent:
             "version": self._version,
             "uptime_s": self._uptime_s(now),
             "clock": {"wall_ms": now.wall_ms, "quality": now.quality},
-            "power": None,
+            "power": self._troubles.supply.status(),
             "outbox": {
                 "unsettled": self._delivery.unsettled(),
                 "oldest_s": 0 if oldest_ms is None else max(0, now.mono_ms - oldest_ms) // 1000,

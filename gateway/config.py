@@ -23,6 +23,10 @@ BAUD: Final = {NATIVE: 115200, BRACELET: 9600}  # the usual ones
 # A terminal is of the kind that it raises; a bracelet may raise several.
 TERMINAL_KINDS: Final = (*(kind for kind, (severity, _, _) in KINDS.items() if severity != TROUBLE), BRACELET, *SIGNS)
 RADIUS_M: Final = (50, 100_000)  # of a fence: below it, the error of a fix alone leads out of it
+POWER_SUPPLIES: Final = "/sys/class/power_supply"  # where the kernel tells of them
+DEBOUNCE_S: Final = 2  # a flicker is over by then; a machine that has a capacitor for a backup wants 0
+DEBOUNCE_S_MAX: Final = 90  # lost mains is to be an alarm within 100 s, and 10 s are for the way (GB 26875)
+LOW_PCT: Final = 20  # of a day's backup: some hours to find somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,21 @@ class TerminalConfig:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What moves the siren or tells the resident: the journal alone (empty command), or a command as well."""
+    """What moves the siren, chimes or tells the resident: the journal alone (empty command), or a command as well."""
 
     command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PowerConfig:
+    """What tells of mains and backup battery."""
+
+    driver: str = "none"  # "sysfs", "gpio" or "file"
+    path: Path = Path(POWER_SUPPLIES)  # gpio: the value file of the line that says that mains is lost
+    backup: Path | None = None  # gpio: of the line that says that the backup is low
+    active_low: bool = False  # gpio: 0 says so
+    debounce_s: int = DEBOUNCE_S  # so long a loss lasts before it is one
+    low_pct: int = LOW_PCT  # below it the backup is low
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,8 @@ class Config:
     terminals: tuple[TerminalConfig, ...]
     siren: Driver
     resident: Driver
+    chime: Driver
+    power: PowerConfig
     socket: Path
 
 
@@ -112,6 +130,8 @@ def load(path: Path) -> Config:
         terminals=_terminals(folder / top.text("terminals"), bridges),
         siren=_driver(top.table("siren", {})),
         resident=_driver(top.table("resident", {})),
+        chime=_driver(top.table("chime", {})),
+        power=_power(top.table("power", {}), folder),
         socket=folder / _status_socket(top.table("status", {})),
     )
     top.finish()
@@ -230,6 +250,22 @@ def _driver(row: Table) -> Driver:
             "command", list(command), 'a command with driver = "command", none with "log"', "与 driver 一致"
         )
     return Driver(command)
+
+
+def _power(row: Table, folder: Path) -> PowerConfig:
+    driver = row.choice("driver", ("none", "sysfs", "gpio", "file"), "none")
+    path = row.text("path", *([POWER_SUPPLIES] if driver in ("none", "sysfs") else []))
+    backup = row.text("backup", "") if driver == "gpio" else ""
+    power = PowerConfig(
+        driver=driver,
+        path=folder / path,
+        backup=folder / backup if backup else None,
+        active_low=row.flag("active_low", False) if driver == "gpio" else False,
+        debounce_s=row.number("debounce_s", 0, DEBOUNCE_S_MAX, DEBOUNCE_S),
+        low_pct=row.number("low_pct", 1, 90, LOW_PCT),
+    )
+    row.finish()
+    return power
 
 
 def _status_socket(row: Table) -> str:

@@ -16,6 +16,12 @@ from protocol.record import Command, Event, EventId, Heartbeat, Now, Receipt, St
 PATH_LOST_MS: Final = 90_000  # no receipt for so long: the path is lost (GB 26875: signalled within 100 s)
 HEARTBEATS_ECHOED_MAX: Final = 8  # heartbeats whose answer may still come; an older answer tells no time
 
+_FORGED: Final = tuple(  # counters of what no centre of ours had signed
+    f"{leaf}_refused_{reason}"
+    for leaf in (topic.RECEIPT, topic.COMMAND)
+    for reason in ("signature", "alg", "unknown_key")
+)
+
 _Answer = TypeVar("_Answer", Receipt, Command)
 
 
@@ -60,8 +66,9 @@ class Delivery:
         self._journal = journal
         self._heartbeat = int.from_bytes(random(4), "big")
         self._heartbeats_ms: dict[int, int] = {}  # number: mono ms when sent
-        # Those of them that a command may answer, with the centre that may.
-        self._telling: deque[tuple[int, int]] = deque(maxlen=HEARTBEATS_ECHOED_MAX * len(self._numbers))
+        # Those of them that a command may answer, with the centre that may, by what it asks for.
+        most = HEARTBEATS_ECHOED_MAX * len(self._numbers)
+        self._telling: dict[str, deque[tuple[int, int]]] = {action: deque(maxlen=most) for action in record.ACTIONS}
         self._receipts_ms: dict[str, int] = {}  # by uplink, when the last one came
 
     def add(self, events: Sequence[Event]) -> None:
@@ -120,8 +127,9 @@ class Delivery:
             silent,
             settled,
         )
-        if settled:
-            self._telling.extend((self._heartbeat, centre) for centre in self.centres())
+        for action, telling in self._telling.items():
+            if settled or action != record.RESEND:
+                telling.extend((self._heartbeat, centre) for centre in self.centres())
         self._heartbeats_ms[self._heartbeat] = now.mono_ms
         while len(self._heartbeats_ms) > HEARTBEATS_ECHOED_MAX:
             del self._heartbeats_ms[next(iter(self._heartbeats_ms))]
@@ -150,19 +158,19 @@ class Delivery:
         return receipt, asked_ms
 
     def command(self, uplink: str, payload: bytes) -> Command | None:
-        """The command in `payload`, which came over `uplink`, if it answers one of the last heartbeats, and that for
-        the first time.
+        """The command in `payload`, which came over `uplink`, if it answers one of the last heartbeats and no other of its
+        action has.
 
         So nobody can make us do anything with what the centre said once: not even after a start, for heartbeats are
         numbered from a random one. Counted and dropped like a receipt."""
         command = self._opened(uplink, topic.COMMAND, Command, payload)
         if command is None:
             return None
-        answered = command.echo, self._centres[uplink]
-        if answered not in self._telling:
+        answered, telling = (command.echo, self._centres[uplink]), self._telling[command.action]
+        if answered not in telling:
             self.counters["command_refused_stale"] += 1
             return None
-        self._telling.remove(answered)
+        telling.remove(answered)
         return command
 
     def settle(self, receipt: Receipt, centre: int = 0) -> list[EventId]:
@@ -201,6 +209,10 @@ class Delivery:
         for name, uplink in self._uplinks.items():
             counters.update({f"{name}.{reason}": count for reason, count in uplink.counters.items()})
         return counters
+
+    def forged(self) -> int:
+        """How many answers came that no centre of ours had signed."""
+        return sum(self.counters[name] for name in _FORGED)
 
     def _to(self, centre: int) -> list[Sending]:
         return [sending for name, sending in self._sendings.items() if self._centres[name] == centre]

@@ -1,4 +1,4 @@
-"""What moves the world outside: the siren, and the voice or light that tells the resident how the call stands."""
+"""What moves the world outside: the siren, and the chime, voice or light that tells the resident how a call stands."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ RESIDENT_TEXTS: Final = {
     "sending": ("Calling for help: {kind}", "正在呼救：{kind}"),
     "received": ("The centre has received: {kind}", "中心已收到：{kind}"),
     "not_received": ("Not received: {kind}. Please phone 120 or 119", "尚未送达：{kind}。请拨打 120 或 119"),
+    "calling": ("The centre is calling you. Please answer the phone", "中心正在给您打电话，请接听"),
 }
 
 

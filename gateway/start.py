@@ -29,6 +29,7 @@ from gateway.home.core import Home
 from gateway.home.roster import Roster, Terminal
 from gateway.journal import Journal
 from gateway.outbox import Loaded, Outbox
+from gateway.power import PowerSource
 from gateway.status import StatusServer
 from gateway.uplinks.mqtt import MqttUplink
 from protocol.envelope import CENTRE_KID
@@ -71,6 +72,8 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
     home = home_of(config, epoch, boot, unstored, clock, loaded)
     agent = Agent(config, clock, journal, home, outbox, delivery, inbox, version("sixkit"))
     agent.bridges = _bridges(config, clock, inbox)
+    if config.power.driver != "none":
+        agent.power = PowerSource(config.power, inbox.put, lambda: clock.now().mono_ms)
     status = StatusServer(
         config.socket, agent.asked, lambda why: journal.note("trouble", detail=f"status: {config.socket}: {why}")
     )
@@ -79,7 +82,8 @@ def run(path: Path, as_json: bool, clock_rate: int = 1) -> int:
 
     if warning is not None:
         journal.note("trouble", detail=warning.text(config.language))
-    parts: list[PortBridge | MqttUplink] = [*agent.bridges, *uplinks.values()]
+    parts: list[PortBridge | MqttUplink | PowerSource] = [*agent.bridges, *uplinks.values()]
+    parts += [agent.power] if agent.power else []
     for part in parts:
         part.start()
     status.start()

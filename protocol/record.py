@@ -26,7 +26,8 @@ COMMAND: Final = 4
 
 LINKS: Final = ("held", "heard", "own")
 RESEND: Final = "resend"  # send these events again: the centre has lost them
-ACTIONS: Final = (RESEND,)  # of a command
+CALLING: Final = "calling"  # tell the resident that the centre is calling about these
+ACTIONS: Final = (RESEND, CALLING)  # of a command
 CLOCK_QUALITIES: Final = ("unset", "holdover", "synchronised")  # a quality's place is its code
 
 _IDLE: Final[list[cbor2.CBOREncoder]] = []  # encoders: making one costs as much as encoding a record
@@ -205,7 +206,7 @@ class Command:
     """The centre asks the gateway to do something, in answer to a heartbeat: so it is known to be fresh."""
 
     gateway: str
-    echo: int  # that heartbeat's number: taken once, and only while it is one of the last
+    echo: int  # that heartbeat's number: taken once for each action, and only while it is one of the last
     wall_ms: int  # the centre's clock
     action: str
     intervals: tuple[Interval, ...]  # the events that are meant

@@ -23,7 +23,7 @@ STEPS_MAX: Final = 1000
 
 FLAGS: Final = (UNVERIFIED, UNSTORED, SUSPECT, NO_RAISE)
 POSITIONS: Final = ("live", "last_known", "none")
-TOLD: Final = ("sending", "received", "not_received")
+TOLD: Final = ("sending", "received", "not_received", "calling")
 # Why a bracelet's link refuses a sentence that a line has damaged.
 NMEA_REFUSED: Final = ("bad_checksum", "truncated", "oversize", "malformed", "bad_coordinate", "bad_time", "disagree")
 # Counters a case may ask for: (whose, the names that are summed).

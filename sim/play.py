@@ -19,8 +19,8 @@ from sim.judge import Mark, Outcome, Said, differences, matches, read_rows
 from sim.result import Result, counted
 from sim.site import Heard, Site
 from sim.stage import LOOK_S, Stage
-from sim.steps import Step
-from sim.stranger import Stranger
+from sim.steps import SUPPLIES, Step
+from sim.stranger import MANNERS, Stranger
 
 SETTLE_S_MAX: Final = 20.0  # after the last limit: a reconnection with its back-off, and the backlog
 GRACE_S: Final = 0.4  # what comes twice comes soon
@@ -125,7 +125,11 @@ class _Player:
         elif step.target == "forge":
             self._site.forge(int(step.values["count"]))
         elif step.target == "stranger":
-            self._stage.home.invite(Stranger(self._case.seed) if step.action == "babble" else None)
+            addresses = [terminal.address for terminal in self._site.terminals]
+            stranger = Stranger(self._case.seed, step.action, addresses) if step.action in MANNERS else None
+            self._stage.home.invite(stranger)
+        elif step.target == "power":
+            self._site.feed(SUPPLIES[step.action])
         else:
             self._stage.home.do(step)
 
@@ -175,6 +179,7 @@ _PROCESS_STEPS: Final[dict[str, tuple[Callable[[Site, str], None], ...]]] = {
     "pause": (Site.pause,),
     "resume": (Site.resume,),
     "back_up": (Site.back_up,),
+    "call": (Site.call,),
     "restore": (Site.restore,),
 }
 

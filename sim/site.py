@@ -27,6 +27,7 @@ from protocol.words import Unavailable
 from sim import forger
 from sim.case import GATEWAY, TerminalSpec
 from sim.process import Line, Process
+from sim.steps import SUPPLIES
 from sim.walk import HOME
 
 READY_S_MAX: Final = 30.0  # a start takes about one second, on a busy machine of two cores several
@@ -141,6 +142,17 @@ class Site:
         """The disk of "centre" is lost: it goes on from the last copy, or from nothing. Raises Unavailable."""
         self._without(name, self._put_back)
 
+    def call(self, name: str) -> None:
+        """Somebody at the desk of "centre" calls back about the latest incident. Raises Unavailable."""
+        number = max(incident["id"] for incident in self.centre("/api/incidents"))
+        self.centre(f"/api/incidents/{number}/calling", data=b"{}")
+
+    def feed(self, text: str) -> None:
+        """What the gateway's power source says from now on (gateway/power.py)."""
+        new = self.gateway_folder / "power.new"
+        new.write_text(text + "\n")
+        new.replace(self.gateway_folder / "power")
+
     def running(self, name: str) -> bool:
         process = self._processes.get(name)
         return process is not None and process.running()
@@ -157,10 +169,12 @@ class Site:
         """The agent's, from its socket. Raises Unavailable where it does not answer."""
         return status.ask(self.gateway_folder / "data" / "status.sock")
 
-    def centre(self, path: str) -> Any:
-        """The JSON that the centre answers under `path`, such as "/api/counters". Raises Unavailable."""
+    def centre(self, path: str, data: bytes | None = None) -> Any:
+        """The JSON that the centre answers under `path`, such as "/api/counters", to a GET, or to a POST of the JSON
+        `data`. Raises Unavailable."""
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(self.address + path, timeout=ANSWER_S_MAX) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_S_MAX) as answer:
                 return json.loads(answer.read(ANSWER_BYTES_MAX))
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise Unavailable(f"the centre does not answer: {error}", f"中心不应答：{error}") from error
@@ -242,7 +256,9 @@ class Site:
             text = re.sub(r"(?m)^heartbeat_s = \d+", f"heartbeat_s = {heartbeat_s}", text)
         for name, port in self.ports.items():
             text += f'\n[[bridge]]\nid = "{name}"\nkind = "bracelet"\nport = "{port}"\n'
+        text = text.replace('[power]\ndriver = "none"', '[power]\ndriver = "file"\npath = "power"')
         gateway.write_text(text, "utf-8")
+        self.feed(SUPPLIES["mains"])
         centre.write_text(
             anchor + re.sub(r"(?m)^http = .*", 'http = "127.0.0.1:0"', centre.read_text("utf-8")), "utf-8"
         )

@@ -14,11 +14,15 @@ from sim.mishaps import MISHAPS
 from sim.sensor_faults.fault import Sensor
 from sim.sensor_faults.library import CONTACT, HEALED, STRENGTHS, kinds_of
 from sim.sensors import MEASURES, PINS
+from sim.stranger import MANNERS
 
 T_MS_MAX: Final = 400 * 86_400_000  # a year and a month: in virtual time a month of a home takes seconds
 STEP_MS_MAX: Final = 3_660 * 86_400_000  # by which a clock may be wrong: ten years
 
 Values = Mapping[str, int | str]
+
+# What the gateway's power source says, by the word for it; backed for real by a file (gateway/power.py).
+SUPPLIES: Final = {"mains": "mains 100", "mains_lost": "lost 90", "backup_low": "lost 10"}
 
 COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", "test", *MISHAPS)
 # What watches for life has no event of its own that a wild logic could cry out.
@@ -35,13 +39,13 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "door": ("open", "close", *_WATCHING),
     "bracelet": (*BRACELET_ACTIONS, "dead", "alive", "battery_low", "battery_changed"),
     "line": ("clean", "replay", "mimic", "unplug", "plug"),
-    "stranger": ("babble", "quiet"),
+    "stranger": (*MANNERS, "quiet"),
     "broker": ("down", "up", "restart"),
     "network": ("outage", "half_open", "up", "clean"),
     "agent": ("kill", "start", "restart", "pause", "resume"),
-    "centre": ("kill", "start", "restart", "back_up", "restore"),
+    "centre": ("kill", "start", "restart", "back_up", "restore", "call"),
     "disk": ("hold", "slow", "eio", "unreadable", "enospc", "read_only", "rot", "release"),
-    "power": ("cut", "brown_out", "up"),
+    "power": ("cut", "brown_out", "up", *SUPPLIES),
     "clock": ("1970", "2000", "ntp"),
 }
 KINDS_OF_TERMINAL: Final = (*PINS, *MEASURES, "bracelet")
@@ -49,7 +53,7 @@ KINDS_OF_TERMINAL: Final = (*PINS, *MEASURES, "bracelet")
 VIRTUAL: Final[dict[str, tuple[str, ...]]] = {
     "network": (*ACTIONS["network"], "faults"),
     "disk": ("slow", "unreadable", "read_only", "rot"),
-    "power": ACTIONS["power"],
+    "power": ("cut", "brown_out", "up"),
     "clock": (*ACTIONS["clock"], "step", "drift"),
 }
 

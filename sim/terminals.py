@@ -129,7 +129,7 @@ class Played:
         self.alive = True
         self.samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES_MAX)  # (mono ms, value) since `watch`
         self._watched = False
-        self._address = address
+        self.address = address
         self._key = key
         self._seed = seed
         self._rest_ms = rest_ms
@@ -151,7 +151,7 @@ class Played:
     def _boot(self, now: int, warm: bool) -> None:
         self._logic: Logic = LOGICS[self.kind](self._kept, warm)
         self.sensor.booted()
-        self._end = WatchedEnd(self.name, self._logic.KIND, self._address, self._key, self._random, now, self._notice)
+        self._end = WatchedEnd(self.name, self._logic.KIND, self.address, self._key, self._random, now, self._notice)
         self._terminal = Terminal(self._end, self._logic)
 
     def _reboot(self, now: int, why: str) -> None:
@@ -309,7 +309,7 @@ class Played:
         self._unclone()
         self._twins += 1
         seed = stream(self._seed, f"twin/{self.name}/{self._twins}").getrandbits(32)
-        played = Played(self.name, self.kind, self._address, self._key, seed, now, self._notice, self._rest_ms)
+        played = Played(self.name, self.kind, self.address, self._key, seed, now, self._notice, self._rest_ms)
         self._twin = Twin(played, self._chance, now)
 
     def _unclone(self) -> None:

@@ -72,10 +72,27 @@ baud = 115200
 [siren]
 driver = "log"
 
-# How the resident is told. With "command": {{message}} {{kind}} {{text}} are filled in.
-# 如何告知住户。使用 "command" 时，{{message}} {{kind}} {{text}} 会被替换。
+# A short sound for each change of a call, at once, before anything is spoken: command = ["chime", "{{message}}"]
+# 呼救状态每次变化时的提示音，立即响起，先于语音。
+[chime]
+driver = "log"
+
+# How the resident is told. With "command": {{message}} {{kind}} {{terminal}} {{text}} are filled in.
+# 如何告知住户。使用 "command" 时，{{message}} {{kind}} {{terminal}} {{text}} 会被替换。
+# For speech, for instance: command = ["espeak-ng", "-v", "en", "{{text}}"]
+# 例如语音播报：command = ["espeak-ng", "-v", "cmn", "{{text}}"]
 [resident]
 driver = "log"
+
+# What tells of mains and backup battery: "none"; "sysfs", the kernel's power supplies; "gpio", the value file of an
+# input line, path = "/sys/class/gpio/gpio6/value", 1 for mains lost (0 with active_low = true), and backup = "..."
+# likewise for a low backup; "file", a line such as "mains 100" or "lost 80" that something else writes.
+# A loss that lasts debounce_s seconds (0 to 90; default 2) is an alarm; a backup below low_pct percent (20) is low.
+# 市电与备用电池的状态来源："none" 无；"sysfs" 内核电源类；"gpio" 输入线的 value 文件，1 表示市电中断（active_low = true
+# 时为 0），backup 为备用电池电量低的线；"file" 由其他程序写入的一行，如 "mains 100" 或 "lost 80"。
+# 中断持续 debounce_s 秒（0 至 90，默认 2）即报警；备用电池低于 low_pct（默认 20）% 即报电量低。
+[power]
+driver = "none"
 
 # Where `sixkit status` asks.
 # `sixkit status` 由此查询。

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from gateway.bridges.strangers import Stranger, Strangers
 from gateway.config import TerminalConfig
 from gateway.home.messages import Alive, Doubt, Input, Reading, Sign
 from gateway.home.roster import SILENCE_S_MAX
@@ -43,12 +44,13 @@ class NativeLink:
         keys = {terminal.address: terminal.key for terminal in terminals}
         self._end = GatewayEnd(keys, random, heartbeat_s(terminals))
         self._safe: deque[tuple[int, Source]] = deque(maxlen=ACKNOWLEDGEMENTS_MAX)
+        self._strangers = Strangers()
         self._now_ms = 0
         self.counters: dict[str, int] = self._end.counters
         self.counters["unknown_kind_or_phase"] = 0
 
-    def receive(self, data: bytes, now_ms: int) -> list[Input]:
-        """What the core is told of any bytes from the port, in order; never raises."""
+    def receive(self, data: bytes, now_ms: int) -> list[Input | Stranger]:
+        """What any bytes from the port tell the core, and of strangers the agent, in order; never raises."""
         self._now_ms = now_ms
         return [item for message in self._end.receive(data, now_ms) for item in self._understood(message)]
 
@@ -75,8 +77,12 @@ class NativeLink:
         """Whether `terminal` is one of this port's."""
         return terminal in self._addresses
 
-    def _understood(self, message: Any) -> Iterator[Input]:
-        """What the core is told of one message of the link."""
+    def _understood(self, message: Any) -> Iterator[Input | Stranger]:
+        """What one message of the link tells."""
+        if isinstance(message, messages.Stranger):
+            if self._strangers.insists(message.address, self._now_ms):
+                yield Stranger(message.address, self._ids.get(message.address, ""))
+            return
         terminal = self._ids[message.address]
         if isinstance(message, messages.Doubt):
             if kind_and_phase := self._names(message):

@@ -8,14 +8,13 @@ import socket
 import termios
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import serial
 
 from gateway.config import BridgeConfig
-from gateway.home.messages import Input
 from protocol.record import Source
 
 READ_BYTES_MAX: Final = 4096  # one read; a tty's own buffer holds as much
@@ -38,11 +37,16 @@ class Link(Protocol):
 
     @property
     def counters(self) -> Mapping[str, int]: ...
-    def receive(self, data: bytes, now_ms: int) -> list[Input]: ...
+    def receive(self, data: bytes, now_ms: int) -> Sequence[object]: ...
     def acknowledge(self, terminal: str, source: Source) -> None: ...
     def poll(self, now_ms: int) -> bytes: ...
     def deadline(self) -> int | None: ...
     def serves(self, terminal: str) -> bool: ...
+
+
+def refused_of(counters: Mapping[str, int]) -> int:
+    """How many messages of a link nobody vouched for, or were said before."""
+    return counters.get("bad_tag", 0) + counters.get("replays", 0)
 
 
 class PortBridge:
@@ -87,6 +91,10 @@ class PortBridge:
 
     def serves(self, terminal: str) -> bool:
         return self._link.serves(terminal)
+
+    def refused(self) -> int:
+        """How many messages were not vouched for, or were said before."""
+        return refused_of(self._link.counters)
 
     def up(self) -> bool:
         return bool(self._up)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.home.actions import action, loudest
-from gateway.home.calls import Calls
+from gateway.home.calls import CALLING, Calls
 from gateway.home.lifecycle import ABSENT, PRESENT, Alarms, Row
-from gateway.home.messages import Reading, Siren
+from gateway.home.messages import Called, Reading, Siren, Tell
 from gateway.home.roster import Terminal
 from gateway.home.turn import Turn
 from protocol.geo import Position
@@ -82,6 +82,11 @@ class Book:
         for (terminal, kind), alarm in self.alarms.items():
             if (terminal, kind) in found and action(kind).tell and alarm.id in unsettled:
                 turn.tells.append(self.calls.begin(terminal, kind, alarm.id, turn.now.mono_ms))
+
+    def called(self, called: Called) -> list[Tell]:
+        """The centre is calling about these alarms; of one that is over the resident is told all the same."""
+        about = [name for name, alarm in self.alarms.items() if any(span.holds(alarm.id) for span in called.intervals)]
+        return [Tell(CALLING, kind, terminal) for terminal, kind in about] or [Tell(CALLING, "", "")]
 
     def _move(self, turn: Turn, terminal: Terminal, said: Reading, row: Row) -> Event:
         assert row.phase is not None

@@ -1,4 +1,4 @@
-"""What the resident is told of a call for help: sending, received, or not received in time."""
+"""What the resident is told of a call for help: sending, received or not received in time, the centre is calling."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from protocol.record import EventId
 SENDING: Final = "sending"
 RECEIVED: Final = "received"
 NOT_RECEIVED: Final = "not_received"  # phone 120 or 119
+CALLING: Final = "calling"  # the centre is on the phone
 RECEIPT_MS: Final = 30_000  # how long the resident waits before being told to phone
 
 

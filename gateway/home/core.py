@@ -15,6 +15,7 @@ from gateway.home.lifecycle import LAPSING
 from gateway.home.messages import (
     Acknowledge,
     Alive,
+    Called,
     Committed,
     Condition,
     Doubt,
@@ -105,6 +106,8 @@ class Home:
                 turn.tells += self._book.calls.receipted(message)
             case Condition():
                 self._condition(turn, message)
+            case Called():
+                turn.tells += self._book.called(message)
         return turn.effects()
 
     def tick(self, now: Now) -> list[Effect]:
@@ -291,7 +294,9 @@ class Home:
         if condition.kind not in KINDS or severity_of(condition.kind) != TROUBLE:
             self.counters["not_understood"] += 1
             return
-        self._book.level(turn, self._own, condition.kind, condition.present, condition.evidence)
+        about = self._known(condition.terminal) if condition.terminal else self._own
+        if about is not None:
+            self._book.level(turn, about, condition.kind, condition.present, condition.evidence)
 
     # --- doubts ---
 

@@ -89,14 +89,22 @@ class Receipted:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition of the gateway itself began or ended: kind is a trouble such as storage_fault or uplink_lost."""
+    """A condition that the gateway itself finds began or ended: kind is a trouble such as storage_fault."""
 
     kind: str
     present: bool
     evidence: Mapping[str, int] = field(default_factory=dict)
+    terminal: str = ""  # the one that it is about; else the gateway itself
 
 
-Input = Reading | Fix | Alive | Sign | Doubt | Committed | Receipted | Condition
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The centre is calling the resident about the alarms that these events raised."""
+
+    intervals: tuple[Interval, ...]
+
+
+Input = Reading | Fix | Alive | Sign | Doubt | Committed | Receipted | Condition | Called
 
 # --- what comes out ---
 
@@ -135,11 +143,12 @@ class Siren:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell the resident how the call stands: "sending", "received" or "not_received" (phone 120 / 119)."""
+    """Tell the resident how the call stands: "sending", "received", "not_received" (phone 120 / 119) or "calling" (the
+    centre is on the phone)."""
 
     message: str
     kind: str
-    terminal: str
+    terminal: str  # "" with the kind: of no alarm that is known here
 
 
 Effect = Commit | Keep | Acknowledge | Siren | Tell

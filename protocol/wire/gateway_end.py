@@ -39,7 +39,7 @@ class GatewayEnd:
         self._now = 0
 
     def receive(self, data: bytes, now: int) -> "list[Said]":
-        """What any bytes from the line bring: messages.Hello, Event, Heartbeat, Doubt, in order; never raises.
+        """What any bytes from the line bring: messages.Hello, Event, Heartbeat, Doubt, Stranger; never raises.
 
         An Event is given once; a Hello comes when a session is proved, just before what proves it.
         """
@@ -80,12 +80,12 @@ class GatewayEnd:
             return self._refuse("not_ours")
         peer = self._peers.get(message.address)
         if peer is None:
-            return self._refuse("foreign")
+            self.counters["foreign"] += 1
+            return [messages.Stranger(message.address)] if message.type == messages.HELLO else []
         self._stirred[message.address] = peer
         if message.type != messages.HELLO:
             return peer.said(message, now)
-        peer.hello(message, now)
-        return []
+        return peer.hello(message, now)
 
     def _refuse(self, reason: str) -> "list[Said]":
         self.counters[reason] += 1

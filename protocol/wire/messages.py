@@ -47,10 +47,12 @@ Event = namedtuple("Event", ("address", "boot", "number", "kind", "phase", "age_
 Heartbeat = namedtuple("Heartbeat", ("address", "boot", "conditions", "battery", "value", "pending"))
 # An event in the name of a terminal of ours that nothing here can verify; `reason` is a counter's name.
 Doubt = namedtuple("Doubt", ("address", "boot", "number", "kind", "phase", "reason"))
+# A well-formed hello of somebody who cannot be let in: an address that is not on the roster, or another key than its.
+Stranger = namedtuple("Stranger", ("address",))
 
 TYPE_CHECKING = False  # MicroPython has no typing module; type checkers take this name for true
 if TYPE_CHECKING:
-    Said = Hello | Event | Heartbeat | Doubt
+    Said = Hello | Event | Heartbeat | Doubt | Stranger
 
 
 def clamp(value: int, least: int, most: int) -> int:

@@ -63,18 +63,20 @@ class Peer:
 
     # --- in ---
 
-    def hello(self, message: "Message", now: int) -> None:
-        """A terminal, or somebody who has recorded it, wants a session: offer one; nothing else changes yet."""
+    def hello(self, message: "Message", now: int) -> "list[Said]":
+        """A terminal, or somebody who has recorded it, wants a session: offer one; nothing else changes yet. Gives a
+        messages.Stranger where it is another's key."""
         if not self._key.vouches(message):
             self._count("bad_tag")
-            return
+            return [messages.Stranger(self._address)]
         for offer in self._open_offers():
             if offer.hello_nonce == message.fields[0]:
                 self._welcome_again(offer, now)
-                return
+                return []
         if self._acceptable(message, now):
             offer = Offer(self._key, message, self._random(mac.NONCE_BYTES))
             keep(self._candidates, offer, CANDIDATES_MAX)
+        return []
 
     def said(self, message: "Message", now: int) -> "list[Said]":
         """What an event or heartbeat brings, as a list of messages.Hello, Event, Heartbeat, Doubt."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sim.steps import Step
-from sim.stranger import Stranger
+from sim.steps import SUPPLIES, Step
+from sim.stranger import MANNERS
 from sim.world.world import World
 
 # Where the trace has what is done to these.
@@ -156,7 +156,7 @@ ACTS: Final[dict[tuple[str, str], Act]] = {
     **{("line", action): _line for action in ("faults", "clean", "replay", "mimic")},
     ("line", "unplug"): _plug,
     ("line", "plug"): _plug,
-    ("stranger", "babble"): lambda world, step: world.bus.invite(Stranger(world.seed)),
+    **{("stranger", manner): lambda world, step: world.bus.invite(world.stranger(step.action)) for manner in MANNERS},
     ("stranger", "quiet"): lambda world, step: world.bus.invite(None),
     ("forge", ""): lambda world, step: world.forge(_number(step, "count", 1)),
     ("broker", "down"): lambda world, step: world.broker.down(),
@@ -176,11 +176,13 @@ ACTS: Final[dict[tuple[str, str], Act]] = {
     ("centre", "start"): lambda world, step: world.centre.start(),
     ("centre", "restart"): _centre_restart,
     ("centre", "back_up"): lambda world, step: world.centre.back_up(),
+    ("centre", "call"): lambda world, step: world.centre.call(),
     ("centre", "restore"): lambda world, step: world.restore_centre(),
     **{("disk", action): _disk for action in ("hold", "slow", "eio", "unreadable", "enospc", "read_only", "release")},
     ("disk", "rot"): _rot,
     ("power", "cut"): lambda world, step: world.supply.cut(),
     ("power", "up"): lambda world, step: world.supply.up(str(step.values.get("unset", ""))),
     ("power", "brown_out"): lambda world, step: world.supply.brown_out(),
+    **{("power", word): lambda world, step: world.supply.says(step.action) for word in SUPPLIES},
     **{("clock", action): _clock for action in ("step", "1970", "2000", "drift", "ntp")},
 }

@@ -106,6 +106,15 @@ class Centre:
             self.start()
         return rows
 
+    def call(self) -> None:
+        """Somebody at the desk calls back about the latest incident."""
+        if self._desk is None or self._intake is None or self._client is None:
+            return
+        (row,) = self.rows("SELECT max(id) FROM incidents")
+        self._desk.calling(row[0], self.now())
+        for topic, payload in self._intake.commands():
+            self._client.send(topic, payload)
+
     def rows(self, sql: str, *values: Any) -> Sequence[Any]:
         """What its database holds now; nothing while it is down."""
         return self._store.rows(sql, *values) if self._store is not None else []

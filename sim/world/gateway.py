@@ -12,10 +12,11 @@ from typing import Any, Final, cast
 
 from gateway import identity
 from gateway.agent import LOAD_ROWS, STALL_S, Agent
-from gateway.bridges.port import Link
-from gateway.config import BRACELET, BridgeConfig, Config, Driver, TerminalConfig, UplinkConfig
+from gateway.bridges.port import Link, refused_of
+from gateway.config import BRACELET, BridgeConfig, Config, Driver, PowerConfig, TerminalConfig, UplinkConfig
 from gateway.delivery import Delivery
 from gateway.outbox import Loaded, Outbox, Work
+from gateway.power import Supply
 from gateway.sending import HELD_MAX
 from gateway.start import LOAD_S_MAX, home_of, link_of
 from gateway.uplinks.mqtt import Downlink, UplinkState
@@ -63,6 +64,8 @@ def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
         terminals=tuple(terminals),
         siren=Driver(),
         resident=Driver(),
+        chime=Driver(),
+        power=PowerConfig("file", nowhere),
         socket=nowhere,
     )
 
@@ -79,6 +82,9 @@ class _Bridge:
     def acknowledge(self, terminal: str, source: Any) -> None:
         self.link.acknowledge(terminal, source)
         self._spoken()
+
+    def refused(self) -> int:
+        return refused_of(self.link.counters)
 
     def up(self) -> bool:
         return True
@@ -161,6 +167,7 @@ class Gateway:
         self.starts = 0
         self.slow_ms = 0  # how much longer each commit takes
         self.hung = False  # no sync ends
+        self.supply = Supply(True, 100)  # what its power source says
         self._timeline, self._config, self._signing, self._centre = timeline, config, signing, centre
         self._connect, self._speak, self._noted = connect, speak, noted
         self._chance, self._keys, self._disk_chance = random("gateway"), random("gateway/keys"), random("disk")
@@ -250,6 +257,12 @@ class Gateway:
         while self._inbox and self._paused_ms is None:
             self._turn(self._inbox.popleft())
 
+    def feed(self, supply: Supply) -> None:
+        """What its power source says from now on."""
+        self.supply = supply
+        if self._life is not None and self.running():
+            self._put(self._life, supply)
+
     # --- the line ---
 
     def hear(self, data: bytes, port: str = PORT) -> None:
@@ -327,7 +340,7 @@ class Gateway:
         for message in ([loaded] if loaded else []) + life.early:
             self._put(life, message)
         life.uplink.start()
-        self._turn(None)
+        self._turn(self.supply)
 
     def _bridge(self, life: _Life, bridge: BridgeConfig) -> _Bridge:
         link = link_of(self._config, bridge, self.clock.now, self._keys.randbytes)

@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from gateway.bridges.native_link import NativeLink
+from gateway.bridges.strangers import Stranger
 from gateway.config import TerminalConfig
 from gateway.home.core import Home
 from gateway.home.messages import Acknowledge, Commit, Committed, Effect, Input, Keep, Receipted
@@ -92,7 +93,8 @@ class Month:
         now = self._now()
         for message in self._link.receive(data, now.mono_ms):
             self.counters["messages"] += 1
-            self._perform(self._home.handle(message, now))
+            if not isinstance(message, Stranger):  # there is none on this line
+                self._perform(self._home.handle(message, now))
         self._speak()
         self._wake.set(self._home.deadline())
 

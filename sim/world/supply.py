@@ -1,10 +1,12 @@
-"""The gateway's power in virtual time: cut, back, or sagging again and again."""
+"""The gateway's power in virtual time: cut, back, sagging again and again, or from its backup alone."""
 
 from __future__ import annotations
 
 from random import Random
 
+from gateway.power import parsed
 from sim.mishaps import BrownOut
+from sim.steps import SUPPLIES
 from sim.world.gateway import Gateway
 from sim.world.timeline import Timeline, Wake
 
@@ -25,8 +27,13 @@ class Supply:
     def up(self, unset: str = "") -> None:
         """It is there for good. The wall clock begins with `unset` ("1970", "2000"), or is kept right."""
         self._end()
+        self.says("mains")
         self._gateway.power_up(unset)
         self._gateway.clock.ntp = not unset
+
+    def says(self, word: str) -> None:
+        """What its power source says from now on: a word of SUPPLIES."""
+        self._gateway.feed(parsed(SUPPLIES[word]))
 
     def brown_out(self) -> None:
         """It falls and recovers, again and again, until `cut` or `up`."""

@@ -29,6 +29,7 @@ from sim.retell import SENSED
 from sim.sensors import SAMPLE_MS
 from sim.site import Heard
 from sim.story import Signal
+from sim.stranger import Stranger
 from sim.terminals import Played, Promise
 from sim.walk import HOME
 from sim.world.bracelets import Worn
@@ -214,6 +215,10 @@ class World:
             data = alarm(GATEWAY, number, BEGUN_WALL_MS + self.timeline.now)
             payload = envelope.seal(data, self._forger, topic.context(topic.ALARM))
             self.broker.publish(topic.build(GATEWAY, topic.ALARM), payload)
+
+    def stranger(self, manner: str) -> Stranger:
+        """A talker on the line who is none of the home's."""
+        return Stranger(self.seed, manner, [played.address for played in self.played if isinstance(played, Played)])
 
     def excuse_card(self) -> None:
         """The card is about to lose what it holds: what is safe nowhere else may be lost with it, and not doubled."""

@@ -30,6 +30,9 @@ class PoisonedIntake:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
+    def commands(self) -> list[tuple[str, bytes]]:
+        return []
+
     def receive(self, messages: Sequence[tuple[str, bytes]], now: Now) -> Outcome:
         self.batches.append(len(messages))
         if any(payload == b"poison" for _, payload in messages):

@@ -14,7 +14,7 @@ from protocol.wire import codes, frame, mac, messages
 from protocol.wire import terminal_end as tuning
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.wire.held import EVENTS_MAX
-from protocol.wire.messages import ACK, ASK, EVENT, HEARTBEAT, HELLO, WELCOME, Message
+from protocol.wire.messages import ACK, ASK, EVENT, HEARTBEAT, HELLO, WELCOME, Doubt, Message, Stranger
 from protocol.wire.session import COUNTER_MAX, COUNTER_RENEW
 from protocol.wire.terminal_end import TerminalEnd
 
@@ -333,10 +333,12 @@ def test_where_no_session_can_be_had_a_life_event_is_still_told() -> None:
     end, wrong = terminal(), gateway(key=bytes(32))
     end.offer(TAMPER, RAISED, 0, 0)
     end.offer(SMOKE, RAISED, 9, 0)
-    doubts = []
+    said = []
     while end.deadline() < 10_000:
-        doubts += talk(end, wrong, end.deadline(), rounds=1)
+        said += talk(end, wrong, end.deadline(), rounds=1)
+    doubts = [one for one in said if isinstance(one, Doubt)]
     assert {(d.boot, d.number, d.kind, d.phase) for d in doubts} == {(end.boot, 2, SMOKE, RAISED)}
+    assert {one for one in said if one not in doubts} == {Stranger(1001)}  # its hellos
 
 
 def test_without_a_life_event_only_hellos_are_repeated() -> None:
