@@ -158,8 +158,8 @@ class Delivery:
         return receipt, asked_ms
 
     def command(self, uplink: str, payload: bytes) -> Command | None:
-        """The command in `payload`, which came over `uplink`, if it answers one of the last heartbeats and no other of its
-        action has.
+        """The command in `payload`, which came over `uplink`, if it answers one of the last heartbeats, as the first of
+        its action.
 
         So nobody can make us do anything with what the centre said once: not even after a start, for heartbeats are
         numbered from a random one. Counted and dropped like a receipt."""

@@ -65,6 +65,11 @@ class Troubles:
         yield from self._not_enrolled(now.mono_ms)
 
     def _not_enrolled(self, now_ms: int) -> Iterator[Condition]:
+        if self._absent_ms is not None and now_ms >= self._absent_ms:
+            self._absent_ms = None
+            for name in self._names:
+                if name not in self._strangers:
+                    yield Condition("not_enrolled", False, {}, name)
         for terminal, sightings in list(self._strangers.items()):
             present = sightings.look(now_ms)
             if present:
@@ -72,11 +77,6 @@ class Troubles:
             elif present is False:
                 del self._strangers[terminal]
                 yield Condition("not_enrolled", False, {}, terminal)
-        if self._absent_ms is not None and now_ms >= self._absent_ms:
-            self._absent_ms = None
-            for name in self._names:
-                if name not in self._strangers:
-                    yield Condition("not_enrolled", False, {}, name)
 
     def deadline(self) -> int | None:
         """When to look again, if nothing happens before (mono ms)."""

@@ -1,6 +1,7 @@
 """gateway.toml as the installer writes it: read whole, or told what is wrong, where, and what is allowed."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -184,3 +185,36 @@ def test_any_bytes_are_read_or_told_about(tmp_path_factory, data):
 
 def test_the_sample_here_is_toml_itself():
     assert tomllib.loads(GATEWAY)["gateway"] == "gw-1"
+
+
+def test_without_a_section_nothing_tells_of_the_supply(written):
+    assert config.load(written()).power == config.PowerConfig()
+    assert config.load(written()).chime.command == ()
+
+
+def test_a_source_of_the_supply_has_its_path_and_its_limits(written, tmp_path):
+    found = config.load(written(GATEWAY + '[power]\ndriver = "sysfs"\ndebounce_s = 0\nlow_pct = 35\n')).power
+    assert found == config.PowerConfig("sysfs", Path("/sys/class/power_supply"), None, False, 0, 35)
+    text = '[power]\ndriver = "gpio"\npath = "/sys/class/gpio/gpio6/value"\nbackup = "low"\nactive_low = true\n'
+    found = config.load(written(GATEWAY + text)).power
+    assert found == config.PowerConfig("gpio", Path("/sys/class/gpio/gpio6/value"), tmp_path / "low", True)
+    found = config.load(written(GATEWAY + '[power]\ndriver = "file"\npath = "power"\n')).power
+    assert (found.driver, found.path, found.debounce_s, found.low_pct) == ("file", tmp_path / "power", 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("power", "names"),
+    [
+        ('driver = "i2c"', ["power.driver", "i2c", "sysfs"]),
+        ('driver = "gpio"', ["power.path", "missing"]),
+        ('driver = "sysfs"\nactive_low = true', ["unknown key", "active_low"]),
+        ('driver = "sysfs"\ndebounce_s = 91', ["power.debounce_s", "0 to 90"]),
+        ('driver = "sysfs"\nlow_pct = 91', ["power.low_pct", "1 to 90"]),
+        ('driver = "sysfs"\nlow_pct = 0', ["power.low_pct", "1 to 90"]),
+    ],
+)
+def test_a_wrong_source_of_the_supply_is_told(written, power, names):
+    with pytest.raises(Told) as caught:
+        config.load(written(f"{GATEWAY}[power]\n{power}\n"))
+    for name in names:
+        assert name in caught.value.en

@@ -11,6 +11,7 @@ from gateway.home.core import Home
 from gateway.home.messages import (
     Acknowledge,
     Alive,
+    Called,
     Commit,
     Committed,
     Condition,
@@ -365,6 +366,30 @@ def test_the_gateways_own_conditions_are_in_its_own_name() -> None:
     assert home.handle(Condition("storage_fault", True), at(1)) == []
     assert event_of(home.handle(Condition("storage_fault", False), at(2))).alarm == event.id
     assert home.handle(Condition("storage_fault", False), at(3)) == []
+
+
+def test_a_condition_that_the_gateway_finds_may_be_a_terminals() -> None:
+    home = new_home()
+    event = event_of(home.handle(Condition("not_enrolled", True, {"address": 3}, "gas-1"), at(0)))
+    assert (event.terminal, event.room, event.link, event.evidence) == ("gas-1", "kitchen", "own", {"address": 3})
+    assert event_of(home.handle(Condition("not_enrolled", True, {"address": 9}), at(1))).terminal == "gw-1"
+    assert event_of(home.handle(Condition("not_enrolled", False, {}, "gas-1"), at(2))).alarm == event.id
+    assert home.handle(Condition("not_enrolled", True, {}, "gas-9"), at(3)) == []
+    assert home.counters == {"unknown_terminal": 1}
+
+
+def test_the_resident_is_told_that_the_centre_is_calling_and_about_what() -> None:
+    home = new_home()
+    smoke = event_of(home.handle(said("smoke-1", "raised"), at(0)))
+    home.handle(said("button-1", "raised"), at(1))
+    called = Called((Interval(smoke.id.epoch, smoke.id.sequence, smoke.id.sequence),))
+    assert home.handle(called, at(2)) == [Tell("calling", "smoke", "smoke-1")]
+    assert home.handle(Called((Interval(1, 1, 99),)), at(3)) == [
+        Tell("calling", "smoke", "smoke-1"),
+        Tell("calling", "button", "button-1"),
+    ]
+    home.handle(said("smoke-1", "restored", 2), at(4))
+    assert home.handle(called, at(5)) == [Tell("calling", "", "")]
 
 
 def test_a_shell_can_not_raise_what_is_not_a_trouble() -> None:

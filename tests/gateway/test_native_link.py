@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bridges.native_link import ACKNOWLEDGEMENTS_MAX, NativeLink, heartbeat_s
+from gateway.bridges.strangers import Stranger
 from gateway.config import TerminalConfig
 from gateway.home.messages import Alive, Doubt, Input, Reading, Sign
 from protocol.record import Source
@@ -213,3 +214,14 @@ def test_no_bytes_make_it_raise_or_tell_of_anything(pieces: list[bytes]) -> None
         assert line.link.poll(now_ms) == b""
     line.smoke.offer(SMOKE, UPDATED, 1, 2000)
     assert isinstance(line.turn(2000)[0], Reading)
+
+
+def test_one_that_insists_on_being_let_in_is_told_of_by_its_address_and_the_name_that_it_takes() -> None:
+    line, told = met(), []
+    strangers = [TerminalEnd(a, SMOKE, key, Random(5).randbytes, 4) for a, key in ((1001, bytes(32)), (4711, KEY))]
+    for now_ms in range(4, 80_000):
+        told += [line.link.receive(stranger.poll(now_ms), now_ms) for stranger in strangers]
+        if now_ms == 60_003:
+            assert not any(told)
+    assert {one for some in told for one in some} == {Stranger(1001, "smoke-1"), Stranger(4711, "")}
+    assert (line.link.counters["bad_tag"], line.link.counters["foreign"]) > (10, 10)
