@@ -32,7 +32,7 @@ from dispatch.store import Store
 from dispatch.web import Web
 from protocol import envelope, topic
 from protocol.envelope import SigningKey
-from protocol.record import Event, EventId, Stamp
+from protocol.record import Event, EventId, Heartbeat, Stamp
 from protocol.words import KINDS, Unavailable
 
 HOSTILE = "<script>alert('厨房')</script>"
@@ -47,13 +47,21 @@ def new_key(kid: bytes) -> tuple[SigningKey, str]:
 
 @dataclass
 class Running:
-    """A centre without its broker: what would come over MQTT is put into the core's inbox."""
+    """A centre without its broker: what would come over MQTT is put into the core's inbox, what would go is kept."""
 
     web: Web
     core: Core
     signer: SigningKey
     http: httpx.Client
+    published: list[tuple[str, bytes]]
     sequence: int = 0
+
+    def beat(self) -> None:
+        beat = Heartbeat("gw-1", 7, Stamp(int(time.time() * 1000), 1000, 1, "synchronised"), "0", 1, 0, 0, 1, 0)
+        sealed = envelope.seal(beat.to_record(), self.signer, topic.context(topic.HEARTBEAT))
+        self.core.inbox.put(topic.build("gw-1", topic.HEARTBEAT), sealed)
+        while self.http.get("/api/gateways").json()[0]["state"] == "never":
+            time.sleep(0.01)
 
     def send(self, kind: str = "smoke", severity: str = "life", room: str = "kitchen", wait: bool = True) -> None:
         self.sequence += 1
@@ -92,13 +100,19 @@ def running(tmp_path: Path) -> Iterator[Running]:
     desk = Desk(store, gateways.homes(), clock.now())
     intake = Intake(store, gateways.keys(), new_key(b"centre")[0], desk)
     journal = Journal(True, clock.now, io.StringIO())
-    core = Core(store, desk, intake, gateways, clock, journal, lambda topic, payload: True)
+    published: list[tuple[str, bytes]] = []
+
+    def publish(topic: str, payload: bytes) -> bool:
+        published.append((topic, payload))
+        return True
+
+    core = Core(store, desk, intake, gateways, clock, journal, publish)
     server = Web(("127.0.0.1", 0), core.inbox.ask, lambda: Condition(True, 1, core.inbox.counters))
     core.changed = server.changed
     core.start()
     server.start()
     with httpx.Client(base_url=server.url, timeout=10) as client:
-        yield Running(server, core, signer, client)
+        yield Running(server, core, signer, client, published)
     server.close()
     assert core.stop(5)
     journal.close()
@@ -117,6 +131,26 @@ def test_the_contract_answers_before_and_after_an_incident(running: Running) -> 
     assert alarm["event_id"] == "gw-1/1-1"
     (gateway,) = running.http.get("/api/gateways").json()
     assert (gateway["id"], gateway["state"]) == ("gw-1", "never")
+
+
+def test_the_resident_is_told_that_the_centre_calls_when_the_desk_says_so(running: Running) -> None:
+    running.send()
+    (incident,) = running.http.get("/api/incidents").json()
+    path = f"/api/incidents/{incident['id']}/calling"
+    answer = running.http.post(path, json={})
+    assert (answer.status_code, set(answer.json()["error"])) == (409, {"en", "zh"})  # the gateway was never heard
+    running.beat()
+    assert running.http.post("/api/incidents/99/calling", json={}).status_code == 404
+    assert running.http.post(f"/api/incidents/{2**80}/calling", json={}).status_code == 404
+    assert running.http.post(path).status_code == 415  # as a foreign page's form would
+    assert running.http.post(path, data={"a": "b"}).status_code == 415
+    assert running.http.get(path).status_code == 405
+    commands = topic.build("gw-1", topic.COMMAND)
+    assert commands not in [name for name, _ in running.published]
+    answer = running.http.post(path, json={})
+    assert (answer.status_code, answer.json()) == (200, {"sent": True})
+    assert running.http.get("/api/counters").status_code == 200  # what an answer leaves to be sent is sent by the next
+    assert [name for name, _ in running.published].count(commands) == 1
 
 
 def test_what_is_not_there_or_not_allowed_is_refused_in_both_languages(running: Running) -> None:

@@ -17,6 +17,7 @@ from gateway.journal import Journal
 from protocol import envelope, record, topic
 from protocol.envelope import CENTRE_KID
 from protocol.record import (
+    CALLING,
     RESEND,
     SETTLED_MAX,
     Command,
@@ -183,8 +184,8 @@ def test_the_path_counts_as_lost_a_while_after_the_last_receipt(made):
 LOST = Interval(5, 1, 9)
 
 
-def command(echo, key=CENTRE, leaf=topic.COMMAND, gateway="gw-1"):
-    return sealed(Command(gateway, echo, 1, RESEND, (LOST,)), key, leaf)
+def command(echo, key=CENTRE, leaf=topic.COMMAND, gateway="gw-1", action=RESEND):
+    return sealed(Command(gateway, echo, 1, action, (LOST,)), key, leaf)
 
 
 @pytest.fixture
@@ -215,6 +216,36 @@ def test_a_command_answers_a_heartbeat_once(asked):
     assert delivery.command("mqtt-1", command(number)).intervals == (LOST,)
     assert delivery.command("mqtt-1", command(number)) is None
     assert delivery.counters == {"command_refused_stale": 1}
+
+
+def test_each_action_may_answer_the_same_heartbeat_once(asked):
+    delivery, _, number = asked
+    assert delivery.command("mqtt-1", command(number)).action == RESEND
+    assert delivery.command("mqtt-1", command(number, action=CALLING)).action == CALLING
+    assert delivery.command("mqtt-1", command(number, action=CALLING)) is None
+    assert delivery.command("mqtt-1", command(number)) is None
+
+
+def test_the_centre_may_call_on_a_heartbeat_that_tells_nothing_but_not_on_one_of_long_ago(made):
+    delivery, wire = made
+    delivery.uplink_changed("mqtt-1", True, "")
+    for _ in range(HEARTBEATS_ECHOED_MAX + 1):
+        delivery.beat(at(0), "0", 1, 2, 0)
+    first, *last = (beat.number for beat in wire.records())
+    assert delivery.command("mqtt-1", command(first, action=CALLING)) is None
+    assert all(delivery.command("mqtt-1", command(number, action=CALLING)) for number in last)
+
+
+def test_what_no_centre_signed_is_counted_as_forged_and_what_is_merely_old_is_not(asked):
+    delivery, _, number = asked
+    assert delivery.forged() == 0
+    delivery.command("mqtt-1", command(number, STRANGER))
+    delivery.command("mqtt-1", command(number, GATEWAY))
+    delivery.receipt("mqtt-1", sealed(Receipt("gw-1", (), 5), STRANGER), at(0))
+    assert delivery.forged() == 3
+    delivery.command("mqtt-1", command(2**40))
+    delivery.command("mqtt-1", b"noise")
+    assert delivery.forged() == 3
 
 
 def test_a_receipt_for_the_same_heartbeat_takes_nothing_from_the_command(asked):
