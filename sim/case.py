@@ -14,7 +14,7 @@ from gateway.home.roster import TERMINALS_MAX
 from protocol.record import LINKS
 from protocol.table import Table
 from protocol.topic import ID
-from protocol.words import KINDS, PHASES, SEVERITIES, UNSTORED, UNVERIFIED, Told
+from protocol.words import KINDS, PHASES, RAISED, RESTORED, SEVERITIES, UNSTORED, UNVERIFIED, UPDATED, Told
 from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration, duration_ms, read_step
 
 GATEWAY: Final = "gw-1"  # of every played home
@@ -76,6 +76,15 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedIncident:
+    """The desk ends with `times` incidents like `incident`, opened in time."""
+
+    incident: Mapping[str, str]
+    times: int = 1
+    opened_within: Limit | None = None  # after a step or a moment
+
+
+@dataclass(frozen=True, slots=True)
 class CounterBounds:
     """A counter ends between `least` and `most`."""
 
@@ -95,6 +104,7 @@ class Case:
     steps: tuple[Step, ...]
     lasts_ms: int  # the last "t", which may be there for its own sake
     expected: tuple[Expected, ...]
+    incidents: tuple[ExpectedIncident, ...] = ()
     counters: tuple[CounterBounds, ...] = ()
     nothing_else: bool = False  # no event at the centre that is not expected
     clock: str = ""  # "1970": the gateway starts with its clock unset
@@ -178,18 +188,22 @@ def _steps(top: Table, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]
 
 def _expectations(rows: list[Table], steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> dict[str, Any]:
     expected: list[Expected] = []
+    incidents: list[ExpectedIncident] = []
     counters: list[CounterBounds] = []
     nothing_else = False
     for row in rows:
         keys = row.left()
         if "event" in keys:
             expected.append(_expected(row, steps, terminals))
+        elif "incident" in keys:
+            incidents.append(_incident(row, steps, terminals))
         elif "counter" in keys:
             counters += _counters(row.table("counter"))
         else:
             nothing_else = row.flag("nothing_else")
         row.finish()
-    return {"expected": tuple(expected), "counters": tuple(counters), "nothing_else": nothing_else}
+    found = {"expected": tuple(expected), "incidents": tuple(incidents), "counters": tuple(counters)}
+    return {**found, "nothing_else": nothing_else}
 
 
 def _expected(row: Table, steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> Expected:
@@ -201,7 +215,7 @@ def _expected(row: Table, steps: tuple[Step, ...], terminals: Sequence[TerminalS
     return Expected(
         event=_pattern(row.table("event"), terminals),
         times=row.number("times", 0, 10_000, 1),
-        committed_within=_limit(row, within, steps) if within else None,
+        committed_within=_limit(row, "committed_within", within, steps) if within else None,
         siren_within_ms=duration(row, "siren_within", siren) if siren else None,
         told=told,
     )
@@ -213,7 +227,7 @@ def _pattern(table: Table, terminals: Sequence[TerminalSpec]) -> dict[str, str |
         "phase": PHASES,
         "severity": SEVERITIES,
         "link": LINKS,
-        "terminal": (*(one.id for one in terminals), GATEWAY),
+        "terminal": _names(terminals),
         "position": POSITIONS,
         "room": tuple(dict.fromkeys((*(one.room for one in terminals), ""))),
     }
@@ -230,9 +244,25 @@ def _pattern(table: Table, terminals: Sequence[TerminalSpec]) -> dict[str, str |
     return pattern
 
 
-def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
+def _incident(row: Table, steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> ExpectedIncident:
+    within = row.text("opened_within", "")
+    limit = _limit(row, "opened_within", within, steps) if within else None
+    if limit is not None and limit == Limit(limit.ms):
+        raise row.wrong("opened_within", within, '"... after" a step or a moment', "“... after” 某步骤或时刻")
+    table = row.table("incident")
+    allowed = {"kind": tuple(KINDS), "phase": (RAISED, UPDATED, RESTORED), "terminal": _names(terminals)}
+    incident = {key: table.choice(key, allowed[key]) for key in table.left() if key in allowed}
+    table.finish()
+    return ExpectedIncident(incident, row.number("times", 0, 10_000, 1), limit)
+
+
+def _names(terminals: Sequence[TerminalSpec]) -> tuple[str, ...]:
+    return (*(one.id for one in terminals), GATEWAY)
+
+
+def _limit(row: Table, key: str, text: str, steps: tuple[Step, ...]) -> Limit:
     within, _, after = text.partition(" after ")
-    ms = duration(row, "committed_within", within)
+    ms = duration(row, key, within)
     if not after:
         return Limit(ms)
     at_ms = duration_ms(after)
@@ -241,7 +271,7 @@ def _limit(row: Table, text: str, steps: tuple[Step, ...]) -> Limit:
     target, _, action = after.partition(" ")
     if not any(step.target == target and action in ("", step.action) for step in steps):
         known = ", ".join(sorted({f"{step.target} {step.action}".strip() for step in steps}))
-        raise row.wrong("committed_within", text, f'"... after" one of: {known}', f"“... after” 之后为：{known}")
+        raise row.wrong(key, text, f'"... after" one of: {known}', f"“... after” 之后为：{known}")
     return Limit(ms, target, action)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from gateway.home.whereabouts import FRESH_MS
 from protocol.geo import Position, position_of
 from protocol.words import RESTORED, Told, Unavailable
-from sim.case import Case, CounterBounds, Expected, Limit
+from sim.case import Case, CounterBounds, Expected, ExpectedIncident, Limit
 from sim.steps import Step
 from sim.terminals import Promise
 
@@ -59,6 +59,15 @@ class Mark(NamedTuple):
     mono_ms: int
 
 
+class Incident(NamedTuple):
+    """One incident as the desk ends with it."""
+
+    kind: str
+    terminal: str
+    phase: str
+    opened_ms: int  # wall clock
+
+
 class Said(NamedTuple):
     """What the agent said of siren and resident: `what` is "siren" or "tell", `word` their state or message."""
 
@@ -80,6 +89,7 @@ class Outcome:
     begun: tuple[int, int] = (0, 0)  # wall and mono ms of the case's zero
     said: Sequence[Said] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
+    incidents: Sequence[Incident] = ()
     restored_ms: int = 0  # mono ms when the centre last went on from an old copy: what it lost came in any order
 
     def wall_ms(self, mono_ms: int) -> int:
@@ -88,15 +98,25 @@ class Outcome:
 
 def read_rows(database: Path) -> list[Row]:
     """The centre's events in the order of their commits. Only while the centre does not run. Raises Unavailable."""
+    return [row_of(row) for row in _read(database, f"SELECT {COLUMNS} FROM events ORDER BY rowid")]
+
+
+def read_incidents(database: Path) -> list[Incident]:
+    """The desk's incidents in the order in which they were opened. As `read_rows`."""
+    return [
+        Incident(*row) for row in _read(database, "SELECT kind, terminal, phase, opened_ms FROM incidents ORDER BY id")
+    ]
+
+
+def _read(database: Path, sql: str) -> list[Sequence[Any]]:
     try:
         connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True)
         try:
-            found = connection.execute(f"SELECT {COLUMNS} FROM events ORDER BY rowid").fetchall()
+            return connection.execute(sql).fetchall()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise Unavailable(f"{database}: cannot be read: {error}", f"{database}：无法读取：{error}") from error
-    return [row_of(row) for row in found]
 
 
 def row_of(row: Sequence[Any]) -> Row:
@@ -110,6 +130,8 @@ def differences(case: Case, outcome: Outcome) -> list[Told]:
     found = list(invariants(outcome))
     for expected in case.expected:
         found += _expectation(expected, outcome)
+    for incident in case.incidents:
+        found += _incident(incident, outcome)
     for bounds in case.counters:
         found += _counter(bounds, outcome.counters)
     if case.nothing_else:
@@ -219,6 +241,25 @@ def _expectation(expected: Expected, outcome: Outcome) -> Iterator[Told]:
         yield from _told(expected, outcome)
 
 
+def _incident(expected: ExpectedIncident, outcome: Outcome) -> Iterator[Told]:
+    found = [one for one in outcome.incidents if matches(one._asdict(), expected.incident)]
+    what = _shown(expected.incident)
+    if len(found) != expected.times:
+        yield Told(
+            f"{what}: {len(found)} incidents at the desk instead of {expected.times}",
+            f"{what}：席位有 {len(found)} 条警情，应为 {expected.times} 条",
+        )
+    limit = expected.opened_within
+    if limit is None:
+        return
+    for one in found:
+        if (took_ms := one.opened_ms - _marked_ms(limit, outcome)) > limit.ms:
+            yield Told(
+                f"{what}: opened after {took_ms} ms; at most {limit.ms} ms allowed",
+                f"{what}：{took_ms} 毫秒后出现；最多 {limit.ms} 毫秒",
+            )
+
+
 def _in_time(limit: Limit, row: Row, outcome: Outcome) -> Iterator[Told]:
     base_ms = _base_ms(limit, row, outcome)
     if base_ms is None:
@@ -235,16 +276,21 @@ def _in_time(limit: Limit, row: Row, outcome: Outcome) -> Iterator[Told]:
 
 def _base_ms(limit: Limit, row: Row, outcome: Outcome) -> int | None:
     """The moment by the wall clock from which the limit counts."""
-    if limit.at_ms is not None:
-        return outcome.begun[0] + limit.at_ms
-    if limit.target:
-        return next(
-            mark.wall_ms
-            for mark in reversed(outcome.marks)
-            if mark.step.target == limit.target and limit.action in ("", mark.step.action)
-        )
+    if limit.target or limit.at_ms is not None:
+        return _marked_ms(limit, outcome)
     promise = _promise(row, outcome)
     return None if promise is None else outcome.wall_ms(promise.offered_ms)
+
+
+def _marked_ms(limit: Limit, outcome: Outcome) -> int:
+    """The moment by the wall clock of the step or the time of the case that the limit names."""
+    if limit.at_ms is not None:
+        return outcome.begun[0] + limit.at_ms
+    return next(
+        mark.wall_ms
+        for mark in reversed(outcome.marks)
+        if mark.step.target == limit.target and limit.action in ("", mark.step.action)
+    )
 
 
 def _promise(row: Row, outcome: Outcome) -> Promise | None:

@@ -15,7 +15,7 @@ from protocol.record import Now
 from protocol.words import Told, Unavailable
 from sim import shim
 from sim.case import Case
-from sim.judge import Mark, Outcome, Said, differences, matches, read_rows
+from sim.judge import Mark, Outcome, Said, differences, matches, read_incidents, read_rows
 from sim.result import Result, counted
 from sim.site import Heard, Site
 from sim.stage import LOOK_S, Stage
@@ -104,6 +104,7 @@ class _Player:
             self._site.stop(name)
         return Outcome(
             rows=read_rows(self._site.database),
+            incidents=read_incidents(self._site.database),
             promises=self._stage.home.promises(),
             dead=self._stage.dead(),
             marks=self._marks,

@@ -22,7 +22,7 @@ from sim.bracelet import Bracelet
 from sim.case import GATEWAY, TerminalSpec
 from sim.disk import Disk
 from sim.forger import alarm
-from sim.judge import Mark, Outcome, Row, Said, invariants, read_rows
+from sim.judge import Mark, Outcome, Row, Said, invariants, read_incidents, read_rows
 from sim.line import Line, stream
 from sim.process import Line as JournalLine
 from sim.retell import SENSED
@@ -185,6 +185,7 @@ class World:
         excused = self.watch.excused
         return Outcome(
             rows=read_rows(self.centre.database),
+            incidents=read_incidents(self.centre.database),
             promises=[one for one in self.promises() if key_of(one) not in excused or self.watch.at_centre(one)],
             dead=self.dead(),
             marks=marks,
