@@ -18,6 +18,7 @@ from sim.sensors import PINS, SENSORS
 from sim.site import Heard
 from sim.steps import Step
 from sim.story import Entry, Signal, Span, Story
+from sim.stranger import MANNERS
 
 NEAR_MS: Final = 2000  # a journal's own time counts where it is this near to when we read it: its clock may be unset
 
@@ -57,13 +58,15 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("centre", "kill"): ("killed", ("start", "restart")),
     ("line", "unplug"): ("unplugged", ("plug",)),
     ("line", "faults"): ("faults", ("clean", "faults")),
-    ("stranger", "babble"): ("stranger", ("quiet",)),
+    **{("stranger", manner): ("stranger", ("quiet",)) for manner in MANNERS},
     **{
         ("disk", fault): (fault, ("release", *(other for other in _DISK_FAULTS if other != fault)))
         for fault in _DISK_FAULTS
     },
     ("agent", "pause"): ("paused", ("resume", "kill", "restart")),
     ("power", "cut"): ("power_cut", ("up",)),
+    ("power", "mains_lost"): ("mains_lost", ("mains", "up")),
+    ("power", "backup_low"): ("backup_low", ("mains", "up")),
     ("network", "outage"): ("outage", ("up",)),
     ("network", "faults"): ("network_faults", ("clean", "faults")),
     **{("clock", fault): (f"clock_{fault}", ("ntp",)) for fault in ("step", "drift", "1970", "2000")},

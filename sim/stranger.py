@@ -9,7 +9,7 @@ from typing import Final
 from protocol.wire import codes, frame, mac, messages
 from sim.line import stream
 
-MANNERS: Final = ("babble", "knock", "forge")
+MANNERS: Final = ("babble", "knock", "pose", "forge")
 EVERY_MS: Final = 20  # 50 messages a second of 43 bytes: a fifth of a line at 115200 baud
 KNOCK_MS: Final = 5_000  # a terminal without a session says hello so often
 ADDRESS_LEAST: Final = 2**31  # provisioning counts from 1001
@@ -17,7 +17,8 @@ ADDRESS_LEAST: Final = 2**31  # provisioning counts from 1001
 
 class Stranger:
     """In one of MANNERS: to `babble` hellos and smoke alarms under ever new addresses and keys, to `knock` with hellos
-    under one address that is not on the roster, to `forge` heartbeats in the names of those that are (`addresses`)."""
+    under one address that is not on the roster, to `pose` as the first that is (of `addresses`) with hellos under
+    another key, to `forge` heartbeats in the names of all of them."""
 
     def __init__(self, seed: int, manner: str = "babble", addresses: Sequence[int] = ()):
         self._random = stream(seed, "stranger")
@@ -25,6 +26,7 @@ class Stranger:
         self._every_ms, self._say = {
             "babble": (EVERY_MS, self._babble),
             "knock": (KNOCK_MS, self._knock),
+            "pose": (KNOCK_MS, self._pose),
             "forge": (EVERY_MS, self._forge),
         }[manner]
         self._next_ms = 0
@@ -50,6 +52,9 @@ class Stranger:
 
     def _knock(self, random: Random) -> bytes:
         return _hello(random, bytes(mac.KEY_BYTES), ADDRESS_LEAST, 1)
+
+    def _pose(self, random: Random) -> bytes:
+        return _hello(random, bytes(mac.KEY_BYTES), self._addresses[0], 1)
 
     def _forge(self, random: Random) -> bytes:
         key, boot = random.randbytes(mac.KEY_BYTES), random.getrandbits(32)

@@ -40,6 +40,7 @@ def well(found: dict[str, Any]) -> bool:
         and all(bridge["up"] for bridge in found["bridges"])
         and not found["alarms"]
         and found["clock"]["quality"] != "unset"
+        and (found["power"] is None or found["power"]["mains"] is not None)
     )
 
 
@@ -57,6 +58,8 @@ def shown(found: dict[str, Any]) -> list[str]:
             f"{outbox['unsettled']} 条待确认，最早 {outbox['oldest_s']} 秒",
         ),
     ]
+    if found["power"] is not None:
+        lines.append(say("power    ", "供电  ") + _power(found["power"]))
     for uplink in found["uplinks"]:
         lines.append(say("uplink   ", "上行  ") + f"{_mark(_answered(uplink))} {uplink['name']} {_uplink(uplink)}")
     for bridge in found["bridges"]:
@@ -66,6 +69,19 @@ def shown(found: dict[str, Any]) -> list[str]:
         if alarm["terminal"] == found["gateway"]:
             lines.append(say("trouble  ", "故障  ") + f"{_mark(False)} {_kind(alarm['kind'])}")
     return lines
+
+
+def _power(power: dict[str, Any]) -> str:
+    if power["mains"] is None:
+        return f"{_mark(False)} " + say("unknown: ", "未知：") + power["detail"]
+    mains = say("mains", "市电") if power["mains"] else say("mains lost", "市电中断")
+    low = power["backup_low"] is True
+    charge = (
+        ""
+        if power["backup_pct"] is None
+        else say(f", backup {power['backup_pct']} %", f"，备用 {power['backup_pct']} %")
+    )
+    return f"{_mark(power['mains'] and not low)} {mains}{charge}" + (say(", low", "，电量低") if low else "")
 
 
 def _answered(uplink: dict[str, Any]) -> bool:

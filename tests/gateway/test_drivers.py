@@ -89,3 +89,8 @@ def test_a_call_that_is_not_received_names_the_numbers_to_phone():
     for language in ("zh", "en"):
         assert "120" in resident_text("not_received", "button", language)
         assert "119" in resident_text("not_received", "button", language)
+
+
+def test_the_resident_hears_that_the_centre_calls_whatever_it_is_about():
+    assert resident_text("calling", "", "zh") == "中心正在给您打电话，请接听"
+    assert "centre is calling" in resident_text("calling", "button", "en")

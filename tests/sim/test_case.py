@@ -259,3 +259,23 @@ def test_the_example_in_the_documentation_is_a_case_and_names_every_action_and_c
     assert [name for name in LINE_FAULTS if f"{name} = " not in page] == []
     for word in words:
         assert f"`{word}`" in page or f'"{word}"' in page or word in KINDS_OF_TERMINAL, word
+
+
+def test_incidents_at_the_desk_may_be_asked_for() -> None:
+    step = '[[at]]\nt = "1s"\nagent = "kill"\n'
+    text = (
+        'incident = { kind = "gateway_lost", phase = "restored" }\ntimes = 2\nopened_within = "2m after agent kill"\n'
+    )
+    (found,) = parsed(CONTRACT + f"{step}[[expect]]\n{text}").incidents
+    assert (found.incident, found.times) == ({"kind": "gateway_lost", "phase": "restored"}, 2)
+    assert found.opened_within is not None
+    assert (found.opened_within.ms, found.opened_within.target) == (120_000, "agent")
+    for old, new, told in [
+        ("2m after agent kill", "2m", "opened_within"),
+        ("2m after agent kill", "2m after agent start", "opened_within"),
+        ('"restored"', '"test"', "phase"),
+        ("gateway_lost", "gateway_found", "kind"),
+        ("phase =", "colour =", "unknown key"),
+    ]:
+        with pytest.raises(Told, match=told):
+            parsed(CONTRACT + f"{step}[[expect]]\n{text.replace(old, new)}")

@@ -7,7 +7,7 @@ import pytest
 from protocol.geo import Position
 from protocol.words import Told
 from sim.case import Case, parse
-from sim.judge import Mark, Outcome, Row, Said, differences, matches, row_of
+from sim.judge import Incident, Mark, Outcome, Row, Said, differences, matches, row_of
 from sim.terminals import Promise
 
 CASE = """
@@ -159,3 +159,21 @@ def test_a_row_holds_the_position_that_the_centre_has() -> None:
     assert row_of(plain).position == Position(1, 2, 3)
     plain[14] = None
     assert row_of(plain).position is None
+
+
+def test_incidents_at_the_desk_are_counted_and_must_open_in_time() -> None:
+    text = CASE[: CASE.index("[[expect]]")] + '[[expect]]\nincident = { kind = "gateway_lost", phase = "restored" }\n'
+    within = case(text + 'opened_within = "2s after broker up"\n')
+    marks = [Mark(within.steps[0], WALL_MS + 1000, MONO_MS + 1000)]
+    opened = Incident("gateway_lost", "gw-1", "restored", WALL_MS + 3000)
+
+    def told(*incidents: Incident) -> list[str]:
+        outcome = Outcome([], [], frozenset(), marks, (WALL_MS, MONO_MS), incidents=incidents)
+        return [one.en for one in differences(within, outcome)]
+
+    assert told(opened, opened._replace(phase="raised"), opened._replace(kind="smoke")) == []
+    assert told() == ["gateway_lost restored: 0 incidents at the desk instead of 1"]
+    assert told(opened, opened) == ["gateway_lost restored: 2 incidents at the desk instead of 1"]
+    late = told(opened._replace(opened_ms=WALL_MS + 3001))
+    assert late == ["gateway_lost restored: opened after 2001 ms; at most 2000 ms allowed"]
+    assert not differences(case(text), Outcome([], [], frozenset(), incidents=[opened]))

@@ -16,6 +16,7 @@ def status(**changed: Any) -> dict[str, Any]:
         "version": "0.1.0",
         "uptime_s": 60,
         "clock": {"wall_ms": 1_800_000_000_000, "quality": "synchronised"},
+        "power": None,
         "outbox": {"unsettled": 0, "oldest_s": 0, "bytes": 1},
         "uplinks": [{"name": "mqtt-1", "up": True, "detail": "", "receipt_s": 3}],
         "bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": True}],
@@ -47,6 +48,7 @@ def test_all_is_well() -> None:
         {"bridges": [{"id": "native", "port": "/dev/ttyUSB0", "up": False}]},
         {"clock": {"wall_ms": 0, "quality": "unset"}},
         {"alarms": [trouble("storage_fault")]},
+        {"power": {"driver": "file", "mains": None, "backup_pct": None, "backup_low": None, "detail": "gone"}},
     ],
 )
 def test_what_wants_a_look(changed: dict[str, Any]) -> None:
@@ -57,3 +59,22 @@ def test_the_gateways_own_troubles_are_shown() -> None:
     assert any(
         name in line for line in shown(status(alarms=[trouble("storage_fault")])) for name in KINDS["storage_fault"][1:]
     )
+
+
+@pytest.mark.parametrize(
+    ("mains", "pct", "low", "line"),
+    [
+        (True, 100, None, "✓ mains, backup 100 %"),
+        (True, None, None, "✓ mains"),
+        (False, 80, False, "✗ mains lost, backup 80 %"),
+        (True, None, True, "✗ mains, low"),
+        (None, None, None, "✗ unknown: gone"),
+    ],
+)
+def test_a_person_is_shown_what_feeds_the_gateway(
+    monkeypatch: pytest.MonkeyPatch, mains: bool | None, pct: int | None, low: bool | None, line: str
+) -> None:
+    monkeypatch.setenv("SIXKIT_LANG", "en")
+    power = {"driver": "file", "mains": mains, "backup_pct": pct, "backup_low": low, "detail": "gone"}
+    assert f"power    {line}" in shown(status(power=power))
+    assert not any(text.startswith("power") for text in shown(status()))

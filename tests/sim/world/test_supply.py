@@ -1,4 +1,4 @@
-"""The gateway's power in virtual time: cut, back, and sagging."""
+"""The gateway's power in virtual time: cut, back, sagging, and from its backup alone."""
 
 from __future__ import annotations
 
@@ -45,4 +45,19 @@ def test_power_that_is_cut_stays_away_whatever_it_did_before(tmp_path: Path) -> 
     assert not world.gateway.powered
     do(world, Step(0, "power", "up", {"unset": "1970"}))
     assert world.gateway.clock.wall_ns() < 10**9
+    world.centre.stop()
+
+
+def test_what_its_power_source_says_reaches_the_gateway_and_outlives_its_restarts(tmp_path: Path) -> None:
+    world = home(tmp_path)
+    do(world, Step(0, "power", "mains_lost"))
+    do(world, Step(0, "agent", "restart"))
+    world.timeline.until(world.timeline.now + 10_000)
+    assert world.gateway.agent is not None
+    power = world.gateway.agent.status(world.gateway.clock.now())["power"]
+    assert (power["mains"], power["backup_pct"]) == (False, 90)
+    do(world, Step(0, "power", "cut"))
+    do(world, Step(0, "power", "up"))
+    world.timeline.until(world.timeline.now + 20_000)
+    assert [row.phase for row in world.centre.events() if row.kind == "mains_lost"] == ["raised", "restored"]
     world.centre.stop()
