@@ -73,7 +73,7 @@ def shown(found: dict[str, Any]) -> list[str]:
 
 def _power(power: dict[str, Any]) -> str:
     if power["mains"] is None:
-        return f"{_mark(False)} " + say("unknown: ", "未知：") + power["detail"]
+        return f"{_mark(False)} {say('unknown: ', '未知：')}{power['detail']}"
     mains = say("mains", "市电") if power["mains"] else say("mains lost", "市电中断")
     low = power["backup_low"] is True
     charge = (
