@@ -61,6 +61,7 @@ WHAT: Final[dict[str, tuple[str, str]]] = {
     "close": ("stimulus", "关门"),
     "unlit": ("stimulus", "未点燃"),
     "hose": ("stimulus", "软管脱落"),
+    "pipe": ("stimulus", "管道扯断"),
     "airing": ("stimulus", "通风"),
     "whiff": ("stimulus", "短时气味"),
     "no_gas": ("stimulus", "无燃气"),

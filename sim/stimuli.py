@@ -58,6 +58,7 @@ CLOSED_PER_H: Final = 0.5  # a kitchen with its window shut
 AIRED_PER_H: Final = 20.0  # and with window and door open
 BURNER_M3_H: Final = 0.4  # a burner of 4 kW that is on and does not burn; natural gas has 10 kWh/m3
 HOSE_M3_H: Final = 1.5  # what runs out of a hose that has come off
+PIPE_M3_H: Final = 4.0  # out of a pipe that is torn off: all that a home's meter of size G2.5 lets through
 
 
 def leak(m3_h: float, changes_per_h: float, begins: float = 0.0) -> Curve:
@@ -76,6 +77,7 @@ def leak(m3_h: float, changes_per_h: float, begins: float = 0.0) -> Curve:
 GAS_CURVES: Final[dict[str, Curve]] = {
     "unlit": leak(BURNER_M3_H, CLOSED_PER_H),  # at the threshold after 17 min, never where it can explode
     "hose": leak(HOSE_M3_H, CLOSED_PER_H),  # at the threshold after 4 min, can explode after 49
+    "pipe": leak(PIPE_M3_H, CLOSED_PER_H),  # after 1.5 min
     "airing": leak(0.0, AIRED_PER_H, begins=0.2),  # below half the threshold after 4 min
     "whiff": piecewise([(0, 0), (2, 250), (10, 250), (14, 0)]),  # spirits, or a burner that lights late
     "no_gas": leak(0.0, CLOSED_PER_H),

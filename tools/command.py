@@ -49,10 +49,12 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=say("one JSON object a line", "每行一个 JSON 对象"))
 
 
-def add_clock_rate(parser: argparse.ArgumentParser, en: str, zh: str, most: int = CLOCK_RATE_MAX) -> None:
+def add_clock_rate(
+    parser: argparse.ArgumentParser, en: str, zh: str, most: int = CLOCK_RATE_MAX, default: int = 1
+) -> None:
     """--clock-rate, from 1 to `most`; `en` and `zh` say what it does."""
-    limits = say(f" (1 to {most}, default 1)", f"（1 到 {most}，默认 1）")
-    parser.add_argument("--clock-rate", type=number(1, most), default=1, metavar="N", help=say(en, zh) + limits)
+    limits = say(f" (1 to {most}, default {default})", f"（1 到 {most}，默认 {default}）")
+    parser.add_argument("--clock-rate", type=number(1, most), default=default, metavar="N", help=say(en, zh) + limits)
 
 
 def number(least: int, most: int) -> Callable[[str], int]:

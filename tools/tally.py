@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from protocol.words import UNVERIFIED, Told
+from protocol.words import RAISED, UNVERIFIED, Told
 from sim.judge import Outcome, Row, invariants
 from sim.site import Heard
 from sim.terminals import Promise
@@ -34,6 +34,7 @@ class Trail:
     committed_ms: int  # at the centre
     receipted_ms: int | None  # the gateway has the centre's receipt
     attempts: int
+    position: Mapping[str, Any] | None = None  # as the centre's HTTP side gives it
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +47,7 @@ class Trail:
             "receipted_at": iso(self.receipted_ms),
             "latency_ms": self.committed_ms - self.raised_ms,
             "attempts": self.attempts,
+            "position": self.position,
         }
 
 
@@ -64,6 +66,7 @@ class Tally:
     link_replays_refused: int
     clock_rate: int  # how much faster than the wall's the clock ran; all times are of that clock
     errors: int  # faults in the agent's own program that it survived
+    missing: Sequence[str]  # kinds that had to be raised, and are not at the centre
     differences: Sequence[Told]
 
     @property
@@ -79,6 +82,7 @@ class Tally:
             and self.forged == self.forged_refused > 0
             and self.link_replays_refused == self.replayed > 0
             and self.errors == 0
+            and not self.missing
             and not self.differences
         )
 
@@ -95,6 +99,7 @@ class Tally:
             "link_replays_refused": self.link_replays_refused,
             "clock_rate": self.clock_rate,
             "errors": self.errors,
+            "missing": list(self.missing),
         }
 
 
@@ -157,6 +162,7 @@ def trails(rows: Sequence[Row], alarms: Iterable[Mapping[str, Any]], heard: Sequ
                 committed_ms=row.committed_ms,
                 receipted_ms=first("receipted"),
                 attempts=row.attempt,
+                position=alarm.get("position"),
             )
         )
     return found
@@ -195,6 +201,12 @@ def duplicates(rows: Sequence[Row]) -> int:
         (row.terminal, row.source_boot, row.source_number, row.phase) for row in rows if row.source_boot is not None
     ]
     return len(sources) - len(set(sources))
+
+
+def missing(kinds: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Of these kinds, those of which no alarm is at the centre."""
+    there = {row.kind for row in rows if row.phase == RAISED}
+    return [kind for kind in kinds if kind not in there]
 
 
 def differences(promises: Sequence[Promise], rows: Sequence[Row]) -> list[Told]:
@@ -256,6 +268,13 @@ def verdict(found: Tally) -> list[tuple[bool, str]]:
             say(
                 f"old frames refused {found.link_replays_refused} of {found.replayed}",
                 f"拒绝旧帧 {found.link_replays_refused}/{found.replayed}",
+            ),
+        ),
+        (
+            not found.missing,
+            say(
+                f"kinds that never came: {', '.join(found.missing) or 'none'}",
+                f"未出现的报警种类：{'、'.join(found.missing) or '无'}",
             ),
         ),
         (found.errors == 0, say(f"errors in the program {found.errors}", f"程序错误 {found.errors}")),

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
+from protocol.geo import E7, position_of
 from protocol.words import KINDS, PHASE_NAMES
 from sim.site import Heard
 
@@ -88,9 +89,21 @@ def _sentence(name: str, what: str, fields: Mapping[str, Any]) -> tuple[str, str
 def _raised(fields: Mapping[str, Any]) -> tuple[str, str]:
     marks = "".join(f" [{flag}]" for flag in fields["flags"])
     evidence = ", ".join(filter(None, (_evidence(key, value) for key, value in fields["evidence"].items())))
-    where = " ".join(part for part in (fields["room"], fields["terminal"]) if part)
+    where = " ".join(part for part in (fields["room"], fields["terminal"], _place(fields["position"])) if part)
     text = f"{kind_name(fields['kind'])} · {phase_name(fields['phase'])} · {where}{marks}"
     return text + (f" ({evidence})" if evidence else ""), "bold"
+
+
+def _place(values: list[int] | None) -> str:
+    """Where it is, in degrees, and how old that is."""
+    position = position_of(values)
+    if position is None:
+        return ""
+    latitude, longitude = position.latitude_e7 / E7, position.longitude_e7 / E7
+    age_s = position.age_ms // 1000
+    return say(
+        f"at {latitude:.5f}, {longitude:.5f}, {age_s} s old", f"位于 {latitude:.5f}，{longitude:.5f}，{age_s} 秒前"
+    )
 
 
 def _evidence(name: str, value: int) -> str:

@@ -68,7 +68,7 @@ HOUR_MS = 3_600_000
 
 @pytest.mark.parametrize(
     ("curve", "from_s", "to_s"),
-    [("hose", 240, 320), ("unlit", 16 * 60, 19 * 60), ("whiff", None, None), ("no_gas", None, None)],
+    [("hose", 240, 320), ("pipe", 90, 150), ("unlit", 16 * 60, 19 * 60), ("whiff", None, None), ("no_gas", None, None)],
 )
 def test_leaks_raise_the_gas_alarm_and_a_whiff_does_not(curve: str, from_s: int | None, to_s: int | None) -> None:
     raised_ms = raised_by(Gas(warm=True), GAS_CURVES[curve], HOUR_MS)
