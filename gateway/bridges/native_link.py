@@ -117,6 +117,7 @@ class NativeLink:
             alarm=_alarm(message),
             boot=message.boot,
             end_of_life=bool(message.conditions & codes.END_OF_LIFE),
+            value=_value(message),
         )
 
     def _names(self, message: Any) -> tuple[str, str] | None:
@@ -134,6 +135,14 @@ def _sign(terminal: str, kind: str, message: Any) -> Sign:
     """What a heartbeat of a motion sensor or a door contact says; its value is in s, below zero for never."""
     age_ms = None if message.value < 0 else message.value * 1000
     return Sign(terminal, age_ms, bool(message.conditions & codes.ACTIVE) if kind == "door" else None)
+
+
+def _value(message: Any) -> int | None:
+    """What its sensor reads; an event has a value of its own, and a cold sensor none."""
+    if not isinstance(message, messages.Heartbeat) or message.conditions & codes.WARMING_UP:
+        return None
+    value: int = message.value
+    return value
 
 
 def _alarm(message: Any) -> bool | None:

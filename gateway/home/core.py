@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.home import parts, status
 from gateway.home.book import Book
 from gateway.home.doubts import Doubts
+from gateway.home.health import Health
 from gateway.home.held import Held
 from gateway.home.lifecycle import LAPSING
 from gateway.home.messages import (
@@ -36,7 +37,7 @@ from gateway.home.whereabouts import Whereabouts
 from protocol.record import EventId, Now, Source
 from protocol.words import KINDS, LIFE, PHASES, RAISED, RESTORED, TROUBLE, UPDATED, severity_of
 
-CONDITIONS: Final = ("tamper", "battery_low", "sensor_fault")  # of a terminal: kinds, and fields of Alive
+CONDITIONS: Final = ("tamper", "battery_low")  # of a terminal: kinds, and fields of Alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Home:
         self._quiet = Quiet()
         self._whereabouts = Whereabouts(roster, boot)
         self._signs = Signs()
+        self._health = Health(roster)
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
         self._battery_pct: dict[str, int] = {}
@@ -155,7 +157,12 @@ class Home:
     def terminals(self, now: Now) -> list[dict[str, Any]]:
         """For the status: each rostered terminal."""
         shown = status.terminals(self._roster, self._book.alarms, self._supervision, self._battery_pct, now.mono_ms)
-        return [row | status.signs(self._signs.of(row["id"]), now.mono_ms) for row in shown]
+        return [
+            row
+            | status.signs(self._signs.of(row["id"]), now.mono_ms)
+            | {"faults": list(self._health.faults(row["id"]))}
+            for row in shown
+        ]
 
     def silent(self) -> int:
         """How many terminals are silent."""
@@ -232,6 +239,8 @@ class Home:
         self._paces[terminal.id].spend(turn.now.mono_ms)
         position = self._whereabouts.called(terminal.id, reading.kind, turn.now.mono_ms)
         event = self._book.enter(turn, terminal, replace(reading, position=position))
+        if event.phase == RAISED and reading.kind == terminal.kind and terminal.kind not in LAPSING:
+            self._health.raised(terminal.id, turn.now.mono_ms)
         source = _held_source(reading)
         if source is not None:
             turn.state.update(self._held.take(terminal.id, source, event.id))
@@ -253,8 +262,8 @@ class Home:
         for kind in CONDITIONS:
             present: bool | None = getattr(alive, kind)
             if present is not None:
-                evidence = {"end_of_life": 1} if alive.end_of_life and kind == "sensor_fault" else None
-                self._stated(turn, terminal, kind, present, evidence)
+                self._stated(turn, terminal, kind, present)
+        self._judge(turn, terminal, alive)
         if alive.alarm is not None and terminal.kind not in LAPSING:
             self._alarm_stated(turn, terminal, alive)
         self._heard(turn, terminal)
@@ -271,6 +280,15 @@ class Home:
                 self._book.level(turn, terminal, terminal.kind, present=True)
         elif self._quiet.lasts(terminal.id, alive.boot, alarm, turn.now.mono_ms):
             self._stated(turn, terminal, terminal.kind, present=False)
+
+    def _judge(self, turn: Turn, terminal: Terminal, alive: Alive) -> None:
+        """Whether its sensor is at fault: as it says itself, or as its readings say."""
+        alarm = self._book.alarms.get(terminal.id, terminal.kind) is not None
+        found = self._health.judge(terminal, alive.value, alive.sensor_fault, alarm, turn.now)
+        turn.state.update(found.state)
+        if found.present is not None:
+            age = {"end_of_life": 1} if alive.end_of_life else {}
+            self._stated(turn, terminal, "sensor_fault", found.present, {**found.evidence, **age})
 
     def _stated(
         self, turn: Turn, terminal: Terminal, kind: str, present: bool, evidence: Mapping[str, int] | None = None
@@ -337,6 +355,8 @@ class Home:
                 return self._supervision.load(terminal, numbers, now_ms)
             case parts.DOUBT:
                 return self._doubts.load(terminal, numbers)
+            case parts.HEALTH:
+                return self._health.load(terminal, numbers)
             case _:
                 return self._held.load(terminal, numbers)
 

@@ -48,6 +48,7 @@ class Alive:
     alarm: bool | None = None  # its own alarm stands, and no event of it is on its way
     boot: int | None = None  # the one of its boots that says so
     end_of_life: bool = False  # the sensor fault is that its time is over
+    value: int | None = None  # what its sensor reads now, in its kind's unit
 
 
 @dataclass(frozen=True, slots=True)

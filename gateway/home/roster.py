@@ -22,6 +22,7 @@ class Terminal:
     bridge: str
     silence_s_max: int = SILENCE_S_MAX
     fence: Fence | None = None  # of a bracelet: the circle that it should not leave unseen
+    installed_ms: int | None = None  # wall time; None: how old it is nobody has said
 
 
 class Roster:

@@ -401,6 +401,12 @@ class Gateway:
         if life is not None:
             self._end_work(life)
 
+    def faulty(self) -> list[str]:
+        """The terminals whose sensors the gateway itself finds to be at fault."""
+        agent = self.agent
+        terminals = [] if agent is None else agent.status(self.clock.now())["terminals"]
+        return [terminal["id"] for terminal in terminals if terminal["faults"]]
+
     def sizes(self) -> list[tuple[str, int, int]]:
         """What must stay within its bounds: its name, how much there is, the most that is allowed."""
         used = sum(len(file.seen) for file in self.disk.files.values())

@@ -169,6 +169,7 @@ class World:
         """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
         self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
+        standing |= {(name, "sensor_fault") for name in self.gateway.faulty()}
         shown = {
             tuple(row) for row in self.centre.rows("SELECT terminal, kind FROM incidents WHERE restored_ms IS NULL")
         }

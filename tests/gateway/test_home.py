@@ -613,6 +613,7 @@ def test_the_status_shows_each_terminal() -> None:
         "battery_pct": 12,
         "state": "alarm",
         "troubles": ["battery_low"],
+        "faults": [],
     }
     assert (shown["gas-1"]["state"], shown["gas-1"]["troubles"]) == ("silent", ["terminal_silent"])
     assert shown["gas-1"]["last_seen_s"] is None
