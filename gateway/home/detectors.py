@@ -40,7 +40,7 @@ RUN_MS_MIN: Final = 30 * MINUTE_MS
 RUN_TIMES: Final = 3  # the longest run of the days before, so many times: by chance alone once in some thousand years
 RUN_DAYS: Final = 7  # a week has every sort of day
 RUN_DAYS_MIN: Final = 2  # to be known before anything is judged
-CHANGES_PCT_MIN: Final = 25  # of readings: a sensor that rests by itself may rest for weeks while nobody is at home
+CHANGES_PCT_MIN: Final = 15  # of readings: cooking alone changes 6; without it all may rest while nobody is at home
 HIGH_RUN_MS: Final = HOUR_MS  # half way to the alarm and beyond, air and gas are never still
 
 SPIKES: Final = 3

@@ -121,12 +121,11 @@ class Watch:
 
     def show(self, name: str, evidence: Evidence | None, now_ms: int) -> None:
         """Whether the fault `name` shows now (evidence) or not: it begins at once, and is over after a time without."""
-        fault = self.faults.get(name)
         if evidence is not None:
             if not self.faults:
                 self._begun_ms.append(now_ms)
             self.faults[name] = _Fault(evidence)
-        elif fault is not None:
+        elif (fault := self.faults.get(name)) is not None:
             if fault.well_ms is None:
                 fault.well_ms = now_ms
             if now_ms - fault.well_ms >= self._clear_ms(now_ms):
