@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,7 @@ class TerminalConfig:
     key: bytes  # empty for a bracelet: NMEA 0183 knows of none
     silence_s_max: int
     fence: Fence | None = None
+    installed_ms: int | None = None  # wall time; None: its age is not judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def _terminal(row: Table, bridges: Mapping[str, str]) -> TerminalConfig:
         key=b"" if worn else _key(row),
         silence_s_max=row.number("silence_s_max", 10, 7200, SILENCE_S_MAX),
         fence=_fence(row.table("fence")) if worn and row.peek("fence") is not None else None,
+        installed_ms=_day_ms(row, "installed") if row.peek("installed") is not None else None,
     )
     row.finish()
     return terminal
@@ -218,6 +221,16 @@ def _key(row: Table) -> bytes:
     if not re.fullmatch("[0-9a-f]{64}", key):  # the key itself is not shown: errors end up in photographs
         raise row.wrong("key", "…", "64 hexadecimal digits, lower case", "64 位小写十六进制数")
     return bytes.fromhex(key)
+
+
+def _day_ms(row: Table, key: str) -> int:
+    """The wall time at which the day that `key` says begins in UTC: a life of years does not ask for the zone."""
+    text = row.text(key)
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise row.wrong(key, text, 'a day like "2026-03-01"', "形如 “2026-03-01” 的日期") from None
+    return round(day.timestamp() * 1000)
 
 
 def _fence(row: Table) -> Fence:

@@ -125,7 +125,9 @@ def _configured(path: Path, clock_rate: int) -> Config:
 
 def home_of(config: Config, epoch: int, boot: int, unstored: bool, clock: Clock, loaded: Loaded | None) -> Home:
     """The core that begins `epoch`, with what the outbox has `loaded` (None: its disk hangs)."""
-    terminals = (Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max, t.fence) for t in config.terminals)
+    terminals = (
+        Terminal(t.id, t.kind, t.room, t.bridge, t.silence_s_max, t.fence, t.installed_ms) for t in config.terminals
+    )
     return Home(
         config.gateway,
         epoch,

@@ -49,9 +49,9 @@ SPIKES_MS: Final = DAY_MS
 LEG_SHARE: Final = 10  # of a span: a smaller step of the value is no matter
 BLOCK_READINGS_MIN: Final = 16
 BLOCK_MS_MIN: Final = 30 * MINUTE_MS
-TURNS_PCT: Final = 15  # of readings: of white noise two of three turn, of a value with two levels one in four
-NOISY_BLOCKS: Final = 6  # more than quiet ones: three hours at a reading a minute; nobody cooks for so long
-NOISY_BLOCKS_MAX: Final = 8  # so that it is over in time
+TURNS_PCT: Final = 20  # of readings: white noise turns with two of three, a value with two levels with every second
+NOISY_BLOCKS: Final = 8  # more than quiet ones: four hours at a reading a minute; nobody cooks for so long
+NOISY_BLOCKS_MAX: Final = 10  # so that it is over in time
 
 DRIFT_SHARE: Final = 3  # of a span: nearer to the alarm a third of what must come is there already
 DRIFT_MS: Final = DAY_MS  # air is clean at some time of a day: so CO2 sensors find their zero too
@@ -162,12 +162,13 @@ class Spikes:
 
 
 class Noise:
-    """Values that go up and down with every few readings, for hours: NOISY_BLOCKS more blocks of them than quiet
-    ones."""
+    """Values that go up and down with every few readings, for hours: NOISY_BLOCKS more blocks of them than quiet ones.
+    They turn when they have come back by a leg from the furthest that they went."""
 
     def __init__(self, limits: Limits):
         self._leg = max(2, limits.span // LEG_SHARE)
-        self._before: tuple[int, ...] = ()  # the last two readings
+        self._furthest: int | None = None
+        self._rises = True
         self._begun_ms: int | None = None  # of this block
         self._readings = 0
         self._turns = 0
@@ -178,17 +179,23 @@ class Noise:
         if self._begun_ms is None:
             self._begun_ms = now_ms
         self._readings += 1
-        self._turns += abs(_turn(self._before, value)) >= self._leg
-        self._before = (*self._before[-1:], value)
+        self._turns += self._turned(value)
         if self._readings >= BLOCK_READINGS_MIN and now_ms - self._begun_ms >= BLOCK_MS_MIN:
             self._end_block()
         return {"noise_turns_pct": self._turns_pct} if self._score >= NOISY_BLOCKS else None
 
     def interrupted(self) -> None:
         """Nothing is known of the time since the last reading."""
-        self._before = ()
-        self._begun_ms = None
+        self._furthest = self._begun_ms = None
         self._readings = self._turns = 0
+
+    def _turned(self, value: int) -> bool:
+        if self._furthest is None or (value >= self._furthest if self._rises else value <= self._furthest):
+            self._furthest = value
+        if abs(value - self._furthest) < self._leg:
+            return False
+        self._furthest, self._rises = value, not self._rises
+        return True
 
     def _end_block(self) -> None:
         turns_pct = 100 * self._turns // self._readings

@@ -168,6 +168,18 @@ def test_a_wrong_bracelet_is_told(written, old, new, names):
         assert name in caught.value.en
 
 
+def test_a_terminal_may_have_a_day_since_which_it_is_there(written):
+    assert config.load(written()).terminals[0].installed_ms is None
+    found = config.load(written(terminals=TERMINALS + 'installed = "2026-03-01"'))
+    assert found.terminals[0].installed_ms == 1_772_323_200_000
+
+
+@pytest.mark.parametrize("day", ['"2026-02-30"', '"yesterday"', '"2026-03-01T00:00"', '""', "2026-03-01"])
+def test_another_day_is_told(written, day):
+    with pytest.raises(Told, match=r"terminal\[1\].installed"):
+        config.load(written(terminals=f"{TERMINALS}installed = {day}"))
+
+
 def test_a_missing_or_broken_file_is_told(tmp_path, written):
     with pytest.raises(Told, match="cannot be read"):
         config.load(tmp_path / "nowhere.toml")

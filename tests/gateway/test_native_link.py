@@ -55,10 +55,10 @@ def test_a_terminal_is_alive_with_its_session_and_with_each_heartbeat() -> None:
     line = Line()
     assert line.turn(0) == []  # a hello may be a replay
     boots = {"smoke-1": line.smoke.boot, "button-1": line.button.boot}
-    said = [Alive(name, False, False, False, alarm=False, boot=boot) for name, boot in boots.items()]
+    said = [Alive(name, False, False, False, alarm=False, boot=boot, value=0) for name, boot in boots.items()]
     assert line.turn(1) == [Alive("smoke-1"), said[0], Alive("button-1"), said[1]]
-    line.button.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 0)
-    assert line.turn(1000) == [Alive("button-1", True, True, False, 12, False, line.button.boot)]
+    line.button.conditions(codes.TAMPER | codes.BATTERY_LOW, 12, 7)
+    assert line.turn(1000) == [Alive("button-1", True, True, False, 12, False, line.button.boot, value=7)]
 
 
 def test_a_heartbeat_says_whether_the_alarm_stands_once_no_event_is_on_its_way() -> None:
