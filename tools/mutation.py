@@ -64,6 +64,10 @@ AREAS: Final[dict[str, Area]] = {
             "tests/gateway/test_supervision.py",
             "tests/gateway/test_home.py",
             "tests/gateway/test_home_doubt.py",
+            "tests/gateway/test_home_health.py",
+            "tests/gateway/test_detectors.py",
+            "tests/gateway/test_watch.py",
+            "tests/gateway/test_health.py",
             # Without the world of random moves: it takes ten times as long as all others; each move has its own test.
             "tests/gateway/test_home_properties.py::test_nothing_makes_it_raise",
             "tests/gateway/test_home_properties.py::test_what_is_stored_is_what_a_later_start_finds",

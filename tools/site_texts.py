@@ -142,6 +142,9 @@ TERMINALS_HEAD: Final = """\
 # The terminals of this gateway. Each key is shared with one terminal only: keep this file as private as a key.
 # 本网关的终端。每个密钥只与一个终端共享：请像私钥一样保管本文件。
 #
+# installed = "2026-03-01" tells since when one is there: a smoke alarm serves for ten years, a gas alarm for five.
+# installed = "2026-03-01" 表示安装日期：感烟探测器使用十年，燃气探测器五年，到期提示更换。
+#
 # A bracelet has no key. Its fence is in degrees of WGS-84, as receivers say them; maps of China are some 500 m off.
 # 手环没有密钥。围栏坐标为 WGS-84（接收机原始坐标）；国内地图采用的 GCJ-02 与之相差约 500 米。
 # [[terminal]]
