@@ -28,9 +28,9 @@ class Limits(NamedTuple):
     span: int  # from rest to its alarm
 
 
-# By kind of terminal, as the firmware in devices/ has them: mdB/m of obscuration. Kinds that measure nothing are not
-# here.
-LIMITS: Final[dict[str, Limits]] = {"smoke": Limits(0, 30_000, 150)}
+# By kind of terminal, as the firmware in devices/ has them: mdB/m of obscuration, permille of the LEL. Electrodes are
+# not here: dry or under water they read one value for as long as it lasts, and their firmware tries them both ways.
+LIMITS: Final[dict[str, Limits]] = {"smoke": Limits(0, 30_000, 150), "gas": Limits(0, 1_000, 100)}
 
 RANGE_TIMES: Final = 2  # one may be a slip of a converter
 RANGE_MS: Final = 6 * HOUR_MS  # a loose wire does not come and go less often

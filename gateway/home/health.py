@@ -18,6 +18,8 @@ from protocol.record import Now
 ALONE_MS: Final = 6 * HOUR_MS  # longer than a stove, a candle or a shower fills one room and no other
 DEAF_MS: Final = 10 * MINUTE_MS  # in one room smoke reaches every ceiling in a fraction of that
 
+COMPARED: Final = ("smoke",)  # what fills a room; one gas gathers under its ceiling, another on its floor
+
 YEAR_MS: Final = 365 * DAY_MS
 # NFPA 72 has smoke alarms of homes replaced ten years after their making; makers put gas cells at five, and
 # GB 15322.2-2019 has the alarm tell it.
@@ -87,7 +89,7 @@ class Health:
         return [
             self._watches[other.id]
             for other in self._roster
-            if other.kind == terminal.kind and other.id != terminal.id and room in (None, other.room)
+            if other.kind == terminal.kind in COMPARED and other.id != terminal.id and room in (None, other.room)
         ]
 
     def _alone(self, terminal: Terminal, watch: Watch, now_ms: int) -> Evidence | None:

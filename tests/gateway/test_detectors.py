@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import smoke
+from devices import gas, smoke
 from gateway.home.detectors import (
     DAY_MS,
     DRIFT_MS,
@@ -47,6 +47,7 @@ def fed(detector: object, values: Iterable[int], begins_ms: int = 0, every_ms: i
 
 def test_limits_are_those_of_the_firmware() -> None:
     assert LIMITS["smoke"] == (0, smoke.RANGE_MAX_MDB_M, smoke.ALARM_MDB_M)
+    assert LIMITS["gas"] == (0, gas.RANGE_MAX_PML, gas.ALARM_PML)
 
 
 # --- out of range ---

@@ -147,6 +147,15 @@ def test_smoke_in_another_room_or_less_of_it_or_some_seen_is_no_sign_of_that(
     assert health.faults("smoke-1") == ()
 
 
+def test_gas_is_not_compared_for_one_gathers_where_another_does_not() -> None:
+    kitchen = Roster(tuple(Terminal(f"gas-{n}", "gas", "kitchen", "native") for n in (1, 2)))
+    health = Health(kitchen)
+    for number in range(ALONE_MS // MINUTE_MS + 2):
+        for terminal, value in zip(kitchen, (0, 300 + number % 2), strict=True):
+            health.judge(terminal, value, False, False, at(number * MINUTE_MS))
+    assert health.faults("gas-1") == health.faults("gas-2") == ()
+
+
 def test_rooms_without_a_name_are_not_one_room() -> None:
     nameless = Roster(tuple(Terminal(f"smoke-{n}", "smoke", "", "native") for n in (1, 2)))
     health = Health(nameless)

@@ -143,7 +143,7 @@ def test_a_terminal_that_warms_up_does_not_say_that_its_alarm_is_over() -> None:
     line.smoke.conditions(codes.WARMING_UP, 50, 0)
     (alive,) = line.turn(1000)
     assert isinstance(alive, Alive)
-    assert alive.alarm is None
+    assert (alive.alarm, alive.value) == (None, None)
 
 
 class Watch:
