@@ -44,12 +44,13 @@ MONTH_DAYS: Final = 30
 GIVEN: Final[Mapping[str, tuple[int, int, int]]] = {
     **dict.fromkeys(("drift_linear", "drift_polynomial"), (10 * DAY_MS, BEAT_MS, BEAT_MS)),
     "contamination": (120 * DAY_MS, HOUR_MS, HOUR_MS),
-    **dict.fromkeys(("gain", "clipping", "slow_response"), (DAY_MS, READ_MS, BEAT_MS)),
+    **dict.fromkeys(("gain", "clipping"), (DAY_MS, READ_MS, BEAT_MS)),
+    "slow_response": (DAY_MS // 4, READ_MS, BEAT_MS),
 }
 GIVEN_ELSE: Final = (2 * DAY_MS, READ_MS, BEAT_MS)
 GIVEN_PRESSED_MS: Final = 60_000
 
-SIMULATED: Final = 10  # chambers
+SIMULATED: Final = 5  # chambers
 MONTHS: Final = 1000
 QUICK_STRENGTHS: Final = (MEDIUM,)
 QUICK_SIMULATED: Final = 2
