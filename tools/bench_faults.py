@@ -12,11 +12,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from gateway.home.health import Health
-from gateway.home.roster import Roster, Terminal
-from protocol.record import Now
 from sim.ambient import Ambient
-from sim.noticing import BEAT_MS, LEARNT_MS, READ_MS, Learnt, PlainRules, Run, pressed
+from sim.in_order import InOrder
+from sim.noticing import BEAT_MS, LEARNT_MS, READ_MS, Learnt, Run, pressed
 from sim.recorded_signals import SOURCES, read_failures, read_rooms
 from sim.recording import SOURCE, read_fire
 from sim.sensor_faults.fault import Fault, Signal
@@ -158,45 +156,6 @@ def _pooled(faults: Mapping[str, Any], direction: str, what: str = "noticed") ->
 # --- sensors in order ---
 
 
-class _InOrder:
-    """The chambers of one home, with the same readings for the home's detectors and for the plain rules."""
-
-    def __init__(self, rooms: Sequence[str]):
-        self.roster = Roster(tuple(Terminal(f"smoke-{n}", "smoke", room, "native") for n, room in enumerate(rooms)))
-        self.health = Health(self.roster)
-        self.false: dict[str, int] = {}  # by detector
-        self.plain = 0
-        self._alarms: set[str] = set()
-        self._learnt: dict[str, list[int]] = {terminal.id: [] for terminal in self.roster}
-        self._rules: dict[str, PlainRules] = {}
-        self._plain_ms: dict[str, int] = {}
-
-    def take(self, terminal: Terminal, value: int, t_ms: int) -> tuple[str, ...]:
-        """One reading; the faults that begin with it."""
-        name = terminal.id
-        alarm = value >= SMOKE.span or (name in self._alarms and value >= SMOKE.span * 2 // 3)  # as its firmware has it
-        if alarm and name not in self._alarms:
-            self.health.raised(name, t_ms)
-        (self._alarms.add if alarm else self._alarms.discard)(name)
-        before = self.health.faults(name)
-        self.health.judge(terminal, value, False, alarm, Now(t_ms, t_ms))
-        begun = () if before else self.health.faults(name)
-        for fault in begun:
-            self.false[fault] = self.false.get(fault, 0) + 1
-        self._by_plain_rules(name, value, t_ms)
-        return begun
-
-    def _by_plain_rules(self, name: str, value: int, t_ms: int) -> None:
-        if name not in self._rules:
-            self._learnt[name].append(value)
-            if t_ms >= LEARNT_MS:
-                self._rules[name] = PlainRules(self._learnt.pop(name))
-        elif self._rules[name].take(value):
-            if t_ms - self._plain_ms.get(name, -DAY_MS) > HOUR_MS:  # an hour of order ends a fault, as at home
-                self.plain += 1
-            self._plain_ms[name] = t_ms
-
-
 def _months(months: int) -> dict[str, Any]:
     """Terminals in order for so many months, at the heartbeats of homes as the explorer draws them."""
     false: dict[str, int] = {}
@@ -205,7 +164,7 @@ def _months(months: int) -> dict[str, Any]:
     for number in range(homes):
         chambers = [Ambient(1000 + len(HOME) * number + place, kitchen=place == 0) for place in range(len(HOME))]
         random = Random(f"months/{number}")
-        home = _InOrder(HOME)
+        home = InOrder(HOME)
         beat_ms = SILENCES_S[number % len(SILENCES_S)] * 1000 // 3
         for t_ms in range(0, MONTH_DAYS * DAY_MS, beat_ms):
             for terminal, chamber in zip(home.roster, chambers, strict=True):
@@ -230,13 +189,13 @@ def _recordings(data: Path, quick: bool) -> dict[str, Any]:
     """Recordings in which all is in order, some with failures that are labelled, and real fires."""
     false, days, noticed, windows = 0, 0.0, 0, 0
     for one in read_rooms(data, SMOKE.span):
-        home = _InOrder(HOME[:1])
+        home = InOrder(HOME[:1])
         signal, lasts_ms = one.signal(), one.points[-1][0]
         for t_ms in range(0, lasts_ms, BEAT_MS):
             false += bool(home.take(home.roster["smoke-0"], round(signal(t_ms)), t_ms))
         days += lasts_ms / DAY_MS
     for one in read_failures(data, SMOKE.span):
-        home = _InOrder(HOME[:1])
+        home = InOrder(HOME[:1])
         begun = [t_ms for t_ms, value in one.points if home.take(home.roster["smoke-0"], round(value), t_ms)]
         inside = [window for window in one.wrong_ms if any(window[0] <= t_ms <= window[1] for t_ms in begun)]
         false += sum(not any(begin <= t_ms <= end for begin, end in one.wrong_ms) for t_ms in begun)

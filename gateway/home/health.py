@@ -71,7 +71,7 @@ class Health:
     def faults(self, terminal: str) -> tuple[str, ...]:
         """What is found here to be wrong with its sensor, in words of FAULTS."""
         found = self._watches[terminal].faults
-        return tuple(fault for fault in FAULTS if fault in found) if found else ()
+        return tuple(fault for fault in FAULTS if fault in found)
 
     def load(self, terminal: str, numbers: tuple[int, ...]) -> bool:
         """Go on from stored faults; False if it can't be that."""

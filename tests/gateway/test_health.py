@@ -100,6 +100,7 @@ def test_one_that_reads_high_for_hours_while_its_neighbours_read_clean_air_is_im
     assert health.faults("smoke-1") == ()
     over(health, 0, ALONE_MS, smoke_2=5, smoke_3=14)
     assert judged(health, "smoke-1", 51, ALONE_MS).evidence == {"alone_neighbours": 2, "alone_value": 51}
+    assert health.faults("smoke-1") == ("alone",)
     assert health.faults("smoke-2") == health.faults("smoke-3") == ()
 
 
@@ -186,6 +187,14 @@ def test_a_clock_that_is_lost_makes_nothing_young_again() -> None:
     assert health.judge(terminal, 5, False, False, at(0)).present
     for number in range(5):
         assert health.judge(terminal, 5, False, False, Now(0, number * HOUR_MS, "unset")).present
+
+
+def test_one_that_a_wrong_clock_made_old_is_young_again_after_an_hour() -> None:
+    terminal = Terminal("smoke-1", "smoke", "", "native", installed_ms=WALL_MS)
+    health = Health(Roster((terminal,)))
+    assert health.judge(terminal, None, False, False, Now(WALL_MS + 11 * YEAR_MS, 0)).present
+    found = [health.judge(terminal, None, False, False, at(now_ms)).present for now_ms in (1, CLEAR_MS, CLEAR_MS + 1)]
+    assert found == [True, True, False]
 
 
 @pytest.mark.parametrize("terminal", [Terminal("b", "button", "", "n", installed_ms=0), ROSTER["smoke-1"]])
