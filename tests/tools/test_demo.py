@@ -75,5 +75,14 @@ def test_the_bracelets_call_says_where_it_is(evening):
 
 def test_its_timeline_tells_each_scene(evening):
     printed = evening[3]
-    for words in ("button-1", "SIREN ON", "kill -9", "forged", "old frames", "120 or 119", "centre is calling", "lost 0"):
+    for words in (
+        "button-1",
+        "SIREN ON",
+        "kill -9",
+        "forged",
+        "old frames",
+        "120 or 119",
+        "centre is calling",
+        "lost 0",
+    ):
         assert words in printed
