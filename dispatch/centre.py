@@ -50,6 +50,7 @@ class Centre:
         broker.tls(settings.ca, settings.certificate, settings.key)  # says now what would fail at each connection
         store = _store(settings.database)
         desk = Desk(store, gateways.homes(), clock.now())
+        desk.places = gateways.places()
         intake = Intake(store, gateways.keys(), signer, desk)
         self._clock = clock
         self._journal = journal

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dispatch.sketch import Place
 from protocol.envelope import VerifyingKey, verifying_key
+from protocol.geo import E7
 from protocol.table import Table
 from protocol.topic import ID
 from protocol.words import Told
@@ -19,6 +21,7 @@ from protocol.words import Told
 CONFIG_BYTES_MAX: Final = 16 << 20  # a gateway takes about 120 bytes: a hundred thousand of them
 PUBLIC_KEY_BYTES: Final = 32  # Ed25519, RFC 8032
 HOME_CHARACTERS_MAX: Final = 200  # the name of a home as the board shows it
+FENCE_M: Final = (50, 100_000)  # radius: what a gateway takes too
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Gateway:
     id: str
     key: VerifyingKey
     home: str
+    place: Place | None  # where that home is
 
 
 def load(path: Path) -> Config:
@@ -79,7 +83,7 @@ def gateways(path: Path) -> dict[str, Gateway]:
         row = rows.table(name)
         if not re.fullmatch(ID, name):
             raise rows.wrong(name, name, f"an id like {ID}", f"形如 {ID} 的编号")
-        known[name] = Gateway(name, _key(row, name), _home(row))
+        known[name] = Gateway(name, _key(row, name), _home(row), _place(row))
         row.finish()
     return known
 
@@ -109,6 +113,10 @@ class GatewaysFile:
     def homes(self) -> dict[str, str]:
         """The gateways' homes, by gateway."""
         return {gateway.id: gateway.home for gateway in self.known.values()}
+
+    def places(self) -> dict[str, Place]:
+        """Where homes are, by gateway: of those of which it is known."""
+        return {gateway.id: gateway.place for gateway in self.known.values() if gateway.place}
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -172,3 +180,13 @@ def _home(row: Table) -> str:
     if len(home) > HOME_CHARACTERS_MAX:
         raise row.wrong("home", home, f"at most {HOME_CHARACTERS_MAX} characters", f"至多 {HOME_CHARACTERS_MAX} 个字符")
     return home
+
+
+def _place(row: Table) -> Place | None:
+    if row.peek("place") is None:
+        return None
+    where = row.table("place")
+    latitude, longitude = where.real("latitude", -90, 90), where.real("longitude", -180, 180)
+    place = Place(round(latitude * E7), round(longitude * E7), where.number_or_none("fence_m", *FENCE_M) or 0)
+    where.finish()
+    return place

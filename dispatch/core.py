@@ -154,6 +154,7 @@ class Core(threading.Thread):
         try:
             if self._gateways.refresh():
                 self._desk.homes = self._gateways.homes()
+                self._desk.places = self._gateways.places()
                 self._intake.keys = self._gateways.keys()
                 self._journal.note("gateways", known=len(self._gateways.known))
                 self.changed()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
+from dispatch import pieces, shown
 from dispatch.calling import calling
+from dispatch.shown import iso
+from dispatch.sketch import Place, sketch
 from dispatch.store import Store, StoreError
-from protocol.geo import E7, position_of
+from protocol.geo import E7
 from protocol.record import Command, Event, EventId, Heartbeat, Now
-from protocol.words import LIFE, RAISED, RESTORED, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
+from protocol.words import LIFE, RAISED, RESTORED, SEVERITIES, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
 
 ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to help at the door: the centre's promise
 REPEAT_MS: Final = ARRIVAL_MS  # a raise within it belongs to the open incident; after it, it is a new call for help
@@ -23,22 +26,24 @@ OPEN_SHOWN: Final = 500  # incidents in a view: those of life first, and the lat
 RESTORED_SHOWN: Final = 100  # and of those that are over, the latest
 EVENTS_LISTED: Final = 10  # the latest of each incident, in a view of all: it is made for each change
 EVENTS_SHOWN: Final = 100  # and in a view of one incident
+HOMES_SHOWN: Final = 40  # in a view of them: those where something is open first
 _SHOWN: Final = ("version", "unsettled", "oldest_s", "terminals", "silent")  # of a heartbeat
 _CENTRE: Final = "centre"  # stands for gateway and terminal in the centre's own troubles
 
 Note = dict[str, Any]
-_DATE_MS_MAX: Final = 253_402_300_799_999  # the end of year 9999, the last that ISO 8601 and datetime write
 
 
 class Desk:
     """Incidents and gateways, kept in the events' own database and changed in the events' own transactions.
 
-    `homes` names the home of each registered gateway, and may be replaced at any time. Views raise StoreError.
+    `homes` names the home of each registered gateway, `places` says where it is, as far as that is known; both may be
+    replaced at any time. Views raise StoreError.
     """
 
     def __init__(self, store: Store, homes: Mapping[str, str], now: Now):
         self.homes = homes
         self.commands: list[Command] = []  # to be sealed and sent; whoever asks a question of the desk sees to it
+        self.places: Mapping[str, Place] = {}
         self._store = store
         self._heard = dict.fromkeys(homes, now.mono_ms)  # silence is not counted while the centre was down
         self._written_ms = now.mono_ms
@@ -223,17 +228,24 @@ class Desk:
 
     # --- views: what JSON can hold; times are ISO 8601 UTC ---
 
-    def incidents(self, now: Now) -> list[dict[str, Any]]:
+    def incidents(
+        self, now: Now, open_max: int = OPEN_SHOWN, restored_max: int = RESTORED_SHOWN
+    ) -> list[dict[str, Any]]:
         """The open incidents, of life first, then the restored ones; of each the latest first."""
         rows = self._store.rows(
             "SELECT * FROM incidents WHERE restored_ms IS NULL"
             " ORDER BY CASE severity WHEN 'life' THEN 0 WHEN 'property' THEN 1 ELSE 2 END, id DESC LIMIT ?",
-            OPEN_SHOWN,
+            open_max,
         )
         rows += self._store.rows(
-            "SELECT * FROM incidents WHERE restored_ms IS NOT NULL ORDER BY id DESC LIMIT ?", RESTORED_SHOWN
+            "SELECT * FROM incidents WHERE restored_ms IS NOT NULL ORDER BY id DESC LIMIT ?", restored_max
         )
         return [self._incident(row, EVENTS_LISTED, now) for row in rows]
+
+    def open(self) -> dict[str, int]:
+        """How many incidents are open, by severity."""
+        rows = self._store.rows("SELECT severity, count(*) FROM incidents WHERE restored_ms IS NULL GROUP BY severity")
+        return {**dict.fromkeys(SEVERITIES, 0), **{severity: count for severity, count in rows}}
 
     def incident(self, number: int, now: Now) -> dict[str, Any] | None:
         """One incident, or None where there is none of that number."""
@@ -246,6 +258,7 @@ class Desk:
         events = self._store.rows(
             "SELECT * FROM events WHERE incident = ? ORDER BY rowid DESC LIMIT ?", row["id"], events_max
         )
+        track = shown.track(events, now)
         return {
             "id": row["id"],
             "gateway": row["gateway"],
@@ -256,14 +269,17 @@ class Desk:
             "severity": row["severity"],
             "phase": row["phase"],
             "unverified": bool(row["unverified"]),
-            "opened_at": _iso(row["opened_ms"]),
-            "restored_at": _iso(row["restored_ms"]),
+            "suspect": shown.is_suspect(events),
+            "times": shown.times(events),
+            "opened_at": iso(row["opened_ms"]),
+            "restored_at": iso(row["restored_ms"]),
             "age_s": max(0, now.wall_ms - row["opened_ms"]) // 1000,
-            "arrive_by": _iso(arrive_ms),
+            "arrive_by": iso(arrive_ms),
             "remaining_s": (arrive_ms - now.wall_ms) // 1000 if counting and arrive_ms is not None else None,
             "late": bool(row["late"]),
-            "position": _last_position(events, now),
-            "events": [_event(event) for event in reversed(events)],
+            "position": shown.last_position(track),
+            "sketch": sketch(track, self.places.get(row["gateway"])),
+            "events": [shown.event(event) for event in reversed(events)],
         }
 
     def gateways(self, now: Now) -> list[dict[str, Any]]:
@@ -277,11 +293,47 @@ class Desk:
         return {
             "id": gateway,
             "home": self.homes[gateway],
-            "last_heartbeat_at": _iso(row["heartbeat_ms"] if row else None),
+            "last_heartbeat_at": iso(row["heartbeat_ms"] if row else None),
             "silent_s": max(0, now.wall_ms - row["heartbeat_ms"]) // 1000 if row else None,
             "state": "never" if row is None else "lost" if lost else "online",
-            **{name: said.get(name) for name in (*_SHOWN, "clock")},
+            **{name: said.get(name) for name in (*_SHOWN, "uptime_s", "clock")},
         }
+
+    def find(self, text: str, now: Now) -> dict[str, Any]:
+        """The homes whose name or gateway has `text` in it: how many, in which state, and the first of them: those that
+        are lost, then those where something else is open."""
+        sought = text.casefold()
+        matching = [name for name, home in self.homes.items() if sought in name or sought in home.casefold()]
+        heard = {row["id"] for row in self._store.rows("SELECT id FROM gateways")}
+        lost = self._lost()
+        waiting = {
+            row["gateway"]: row["open"]
+            for row in self._store.rows(
+                "SELECT gateway, count(*) AS open FROM incidents WHERE restored_ms IS NULL GROUP BY gateway"
+            )
+        }
+        states = Counter("never" if name not in heard else "lost" if name in lost else "online" for name in matching)
+        matching.sort(key=lambda name: (name not in heard or name not in lost, name not in waiting, name))
+        rows = [
+            {**self._gateway(name, self._said(name), name in lost, now), "open": waiting.get(name, 0)}
+            for name in matching[:HOMES_SHOWN]
+        ]
+        return {"all": len(matching), **{state: states[state] for state in ("online", "lost", "never")}, "rows": rows}
+
+    def home(self, gateway: str, now: Now) -> dict[str, Any] | None:
+        """One home with its pieces and what stands there; None where no such gateway is registered."""
+        if gateway not in self.homes:
+            return None
+        place = self.places.get(gateway)
+        return {
+            **self._gateway(gateway, self._said(gateway), gateway in self._lost(), now),
+            "place": [place.latitude_e7 / E7, place.longitude_e7 / E7] if place else None,
+            "pieces": pieces.pieces(self._store, gateway),
+            "troubles": pieces.troubles(self._store, gateway, now),
+        }
+
+    def _said(self, gateway: str) -> sqlite3.Row | None:
+        return self._store.row("SELECT * FROM gateways WHERE id = ?", gateway)
 
     def counters(self) -> dict[str, Any]:
         """Counts since the database began; `refused` holds them by reason."""
@@ -303,66 +355,6 @@ class Desk:
         rows = self._store.rows("SELECT * FROM events ORDER BY rowid DESC LIMIT ?", limit)
         places = ("gateway", "terminal", "room", "kind", "severity", "link", "incident")
         return [
-            {**{name: row[name] for name in places}, **_event(row), "source": _source(row)} for row in reversed(rows)
+            {**{name: row[name] for name in places}, **shown.event(row), "source": shown.source(row)}
+            for row in reversed(rows)
         ]
-
-
-def _source(row: sqlite3.Row) -> list[int] | None:
-    """The terminal's own name for the event: its boot and its number within it."""
-    return None if row["source_boot"] is None else [row["source_boot"], row["source_number"]]
-
-
-def _event(row: sqlite3.Row) -> dict[str, Any]:
-    raised_ms = _raised_ms(row)
-    return {
-        "event_id": f"{row['gateway']}/{row['epoch']}-{row['sequence']}",
-        "phase": row["phase"],
-        "raised_at": _iso(raised_ms),
-        "committed_at": _iso(row["committed_ms"]),
-        "latency_ms": row["committed_ms"] - raised_ms if raised_ms is not None else None,
-        "attempts": row["attempt"],
-        "age_ms": row["age_ms"],
-        "late": bool(row["late"]),
-        "position": _position(row),
-        "evidence": json.loads(row["evidence"]),
-        "flags": json.loads(row["flags"]),
-    }
-
-
-def _position(row: sqlite3.Row) -> dict[str, Any] | None:
-    """Where it happened, in degrees (a map of China is drawn in another system, GCJ-02), and how old that was then."""
-    position = position_of(json.loads(row["position"])) if row["position"] is not None else None
-    if position is None:
-        return None
-    return {
-        "latitude": position.latitude_e7 / E7,
-        "longitude": position.longitude_e7 / E7,
-        "crs": "WGS-84",
-        "age_ms": position.age_ms,
-        "accuracy_m": position.accuracy_dm / 10 if position.accuracy_dm else None,
-        "satellites": position.satellites or None,
-    }
-
-
-def _last_position(events: Sequence[sqlite3.Row], now: Now) -> dict[str, Any] | None:
-    """The position of the latest of these events (the latest first) that has one, and how old it is by now."""
-    for row in events:
-        position, raised_ms = _position(row), _raised_ms(row)
-        if position is not None and raised_ms is not None:
-            age_ms = position.pop("age_ms") + max(0, now.wall_ms - raised_ms)
-            return {**position, "age_s": age_ms // 1000}
-    return None
-
-
-def _raised_ms(row: sqlite3.Row) -> int | None:
-    """When it happened; by the age it had on arrival where the gateway's clock was not set."""
-    if row["clock"] != "unset":
-        return int(row["raised_ms"])
-    return row["committed_ms"] - row["age_ms"] if row["age_ms"] is not None else None
-
-
-def _iso(wall_ms: int | None) -> str | None:
-    if wall_ms is None or not 0 <= wall_ms <= _DATE_MS_MAX:
-        return None
-    moment = datetime.fromtimestamp(wall_ms // 1000, UTC).replace(microsecond=wall_ms % 1000 * 1000)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -14,7 +14,6 @@ from starlette.applications import Starlette
 from dispatch.core import Question
 from dispatch.desk import Desk
 from protocol.record import Now
-from protocol.words import RESTORED
 
 Ask = Callable[[Question], "Future[Any]"]
 
@@ -22,7 +21,8 @@ ANSWER_S_MAX: Final = 3.0  # a database that takes longer is in trouble, and the
 SNAPSHOT_PAUSE_S: Final = 0.2  # changes within it go out together: at most five snapshots a second
 ALIVE_S: Final = 5.0  # the page takes 15 s of silence for a dead connection
 LISTENERS_MAX: Final = 64  # call-takers' screens; each may hold one snapshot in its socket's buffer
-RESTORED_MAX: Final = 30  # incidents of the past in a snapshot; the rest is in /api/incidents
+OPEN_MAX: Final = 100  # open incidents in a snapshot, some 2 kB each; the rest is counted, and in /api/incidents
+RESTORED_MAX: Final = 20  # incidents of the past in a snapshot
 
 
 class Condition(NamedTuple):
@@ -108,16 +108,15 @@ class Live:
             news.set()
 
     def _snapshot(self, desk: Desk, now: Now) -> bytes:
-        incidents = desk.incidents(now)
-        restored = [incident for incident in incidents if incident["phase"] == RESTORED]
         condition = self._condition()
         return _json(
             {
                 "broker": condition.broker,
                 "rate": condition.rate,
                 "wall_ms": now.wall_ms,
-                "incidents": [i for i in incidents if i["phase"] != RESTORED] + restored[:RESTORED_MAX],
-                "gateways": desk.gateways(now),
+                "open": desk.open(),
+                "incidents": desk.incidents(now, OPEN_MAX, RESTORED_MAX),
+                "homes": desk.find("", now),
                 "counters": {**desk.counters(), **condition.counters},
             }
         )

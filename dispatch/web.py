@@ -30,12 +30,16 @@ SEND_S_MAX: Final = 20.0  # a browser that takes nothing for so long is gone
 CONNECTIONS_MAX: Final = 256
 ALARMS_DEFAULT: Final = 1000  # events in /api/alarms, the latest
 ALARMS_MAX: Final = 20_000  # about 10 MB
+SOUGHT_MAX: Final = 64  # characters of what is looked for among the homes
 INCIDENT_MAX: Final = 2**63 - 1  # the largest id of an SQLite row
 START_S_MAX: Final = 10.0
 CLOSE_S_MAX: Final = 3.0
 PAGE: Final = Path(__file__).parent / "page"
 HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # Its own files and nothing else, no style or script within the page, no text that becomes HTML.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",  # homes and alarms stay out of the browser's cache
@@ -122,6 +126,14 @@ def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Sta
             return _error(400, f"limit: a whole number from 1 to {ALARMS_MAX}", f"limit：1 到 {ALARMS_MAX} 的整数")
         return await _answered(ask, lambda desk, now: desk.alarms(int(text)))
 
+    async def homes(request: Request) -> Response:
+        text = request.query_params.get("q", "")[:SOUGHT_MAX]
+        return await _answered(ask, lambda desk, now: desk.find(text, now))
+
+    async def home(request: Request) -> Response:
+        wanted = request.path_params["gateway"]
+        return await _answered(ask, lambda desk, now: desk.home(wanted, now))
+
     async def words(_request: Request) -> Response:
         return JSONResponse(WORDS)
 
@@ -141,6 +153,8 @@ def application(ask: Ask, condition: Callable[[], Condition], live: Live) -> Sta
             Route("/api/incidents/{id:int}", incident),
             Route("/api/incidents/{id:int}/calling", calling, methods=["POST"]),
             Route("/api/gateways", reading(lambda desk, now: desk.gateways(now))),
+            Route("/api/homes", homes),
+            Route("/api/homes/{gateway}", home),
             Route("/api/counters", reading(lambda desk, now: {**desk.counters(), **condition().counters})),
             Route("/api/alarms", alarms),
             Route("/api/words", words),
@@ -161,7 +175,7 @@ async def _answered(ask: Ask, question: Question) -> Response:
     except Exception:  # noqa: BLE001  a failing database is the centre's trouble; here it is one refused request
         return _error(503, "the centre's database does not answer", "中心数据库没有响应")
     if value is None:
-        return _error(404, "there is no such incident", "没有该警情")
+        return _error(404, "there is nothing of that name", "没有该记录")
     return JSONResponse(value)
 
 
