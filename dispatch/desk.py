@@ -245,7 +245,7 @@ class Desk:
     def open(self) -> dict[str, int]:
         """How many incidents are open, by severity."""
         rows = self._store.rows("SELECT severity, count(*) FROM incidents WHERE restored_ms IS NULL GROUP BY severity")
-        return {**dict.fromkeys(SEVERITIES, 0), **{severity: count for severity, count in rows}}
+        return {**dict.fromkeys(SEVERITIES, 0), **dict(rows)}
 
     def incident(self, number: int, now: Now) -> dict[str, Any] | None:
         """One incident, or None where there is none of that number."""

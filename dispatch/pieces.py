@@ -43,8 +43,8 @@ def pieces(store: Store, gateway: str) -> list[dict[str, Any]]:
 def troubles(store: Store, gateway: str, now: Now) -> list[dict[str, Any]]:
     """The troubles that stand at `gateway`, the latest first. Raises StoreError."""
     rows = store.rows(
-        "SELECT kind, terminal, room, opened_ms FROM incidents WHERE gateway = ? AND severity = ? AND restored_ms IS NULL"
-        " ORDER BY id DESC LIMIT ?",
+        "SELECT kind, terminal, room, opened_ms FROM incidents"
+        " WHERE gateway = ? AND severity = ? AND restored_ms IS NULL ORDER BY id DESC LIMIT ?",
         *(gateway, TROUBLE, TROUBLES_SHOWN),
     )
     return [

@@ -69,7 +69,8 @@ def times(events: Sequence[sqlite3.Row]) -> int:
     for row in events:
         evidence = json.loads(row["evidence"])
         counted += [evidence[name] for name in _COUNTED if name in evidence]
-    return max(*counted, sum(row["phase"] == RAISED for row in events))
+    counted.append(sum(row["phase"] == RAISED for row in events))
+    return max(counted)
 
 
 def is_suspect(events: Sequence[sqlite3.Row]) -> bool:

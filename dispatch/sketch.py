@@ -68,7 +68,7 @@ def bearing_deg(one: Sequence[int], other: Sequence[int]) -> float:
 
 def bar_m(most_m: float) -> int:
     """The longest of 1, 2, 5, 10, 20, 50 ... m that is not longer than `most_m`, which is 1 m or more."""
-    step = 10 ** (len(str(int(most_m))) - 1)
+    step: int = 10 ** (len(str(int(most_m))) - 1)
     return next(bar for bar in (5 * step, 2 * step, step) if bar <= most_m)
 
 

@@ -106,6 +106,8 @@ def test_a_raised_alarm_opens_an_incident(room: Room) -> None:
             "severity": "life",
             "phase": "raised",
             "unverified": False,
+            "suspect": False,
+            "times": 1,
             "opened_at": "2026-09-21T14:13:20.000Z",
             "restored_at": None,
             "age_s": 65,
@@ -113,6 +115,7 @@ def test_a_raised_alarm_opens_an_incident(room: Room) -> None:
             "remaining_s": 18 * 60 - 65,
             "late": False,
             "position": None,
+            "sketch": None,
             "events": [
                 {
                     "event_id": "gw-1/1-17",
@@ -356,6 +359,7 @@ def test_a_gateway_shows_what_its_last_heartbeat_said(room: Room) -> None:
             "oldest_s": 0,
             "terminals": 2,
             "silent": 1,
+            "uptime_s": 5,
             "clock": "synchronised",
         }
     ]

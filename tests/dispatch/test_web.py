@@ -270,7 +270,7 @@ def test_a_room_with_line_breaks_cannot_end_an_event_of_the_stream(running: Runn
 def test_every_answer_forbids_foreign_content_framing_and_caching(running: Running) -> None:
     for path in ("/", "/page/board.js", "/page/board.css", "/api/words", "/api/incidents", "/nowhere"):
         headers = running.http.get(path).headers
-        assert headers["content-security-policy"].startswith("default-src 'self'"), path
+        assert headers["content-security-policy"].startswith("default-src 'none'; "), path
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
 
