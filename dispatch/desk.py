@@ -244,8 +244,10 @@ class Desk:
 
     def open(self) -> dict[str, int]:
         """How many incidents are open, by severity."""
-        rows = self._store.rows("SELECT severity, count(*) FROM incidents WHERE restored_ms IS NULL GROUP BY severity")
-        return {**dict.fromkeys(SEVERITIES, 0), **dict(rows)}
+        rows = self._store.rows(
+            "SELECT severity, count(*) AS n FROM incidents WHERE restored_ms IS NULL GROUP BY severity"
+        )
+        return {**dict.fromkeys(SEVERITIES, 0), **{row["severity"]: row["n"] for row in rows}}
 
     def incident(self, number: int, now: Now) -> dict[str, Any] | None:
         """One incident, or None where there is none of that number."""

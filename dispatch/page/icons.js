@@ -13,6 +13,7 @@ const PATHS = {
   battery_low: "M3 8h15v8H3z M18 11h2.5v2H18 M6 10.5v3",
   mains_lost: "M9 3v5 M15 3v5 M6 8h12v2a6 6 0 0 1-12 0z M12 16v5",
   terminal_silent: "M4 10a11 11 0 0 1 16 0 M7 13.5a7 7 0 0 1 10 0 M12 18v.2 M4 3l16 18",
+  piece: "M7 4h10a3 3 0 0 1 3 3v10a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3V7a3 3 0 0 1 3-3z M12 14.5a2.5 2.5 0 1 0-.01 0z",
   trouble: "M12 3.5 21.5 20h-19z M12 10v5 M12 17.3v.2",
 };
 PATHS.gateway_lost = PATHS.uplink_lost = PATHS.terminal_silent;
