@@ -15,6 +15,7 @@ from dispatch.desk import (
     EVENTS_LISTED,
     EVENTS_SHOWN,
     HEARTBEAT_REPEATS,
+    HOMES_SHOWN,
     LOST_MS,
     OPEN_SHOWN,
     REPEAT_MS,
@@ -22,6 +23,7 @@ from dispatch.desk import (
     Desk,
     Note,
 )
+from dispatch.sketch import Place
 from dispatch.store import Store
 from protocol.record import Event, EventId, Heartbeat, Now, Sent, Stamp
 
@@ -473,6 +475,91 @@ def test_an_incident_shows_where_it_was_last_and_how_old_that_is_by_now(room: Ro
 def test_a_position_that_is_nowhere_on_earth_is_none(room: Room) -> None:
     room.event(1, position=(2**62, 0, 0))
     assert room.incidents()[0]["position"] is None
+
+
+def test_an_incident_has_a_sketch_of_where_it_was_around_its_home(room: Room) -> None:
+    room.desk.places = {"gw-1": Place(399_990_000, 1_163_850_000, 100)}
+    room.event(1, kind="bracelet_sos", position=(400_000_000, 1_163_850_000, 61_000, 55))
+    room.at(60_000).event(2, kind="bracelet_sos", phase="updated", alarm=1, position=(400_010_000, 1_163_850_000))
+    (incident,) = room.at(70_000).incidents()
+    drawn = incident["sketch"]
+    assert [point["age_s"] for point in drawn["points"]] == [131, 10]
+    assert round(drawn["home"]["distance_m"]) == 222
+    assert drawn["home"]["fence_m"] == 100
+    json.dumps(drawn, allow_nan=False)
+
+
+def test_an_incident_counts_how_often_the_person_called(room: Room) -> None:
+    room.event(1, kind="button", evidence={"presses": 1})
+    assert room.incidents()[0]["times"] == 1
+    room.event(2, kind="button", phase="updated", alarm=1, evidence={"presses": 4})
+    assert room.incidents()[0]["times"] == 4
+    room.event(3, kind="bracelet_fall", severity="life")
+    room.event(4, kind="bracelet_fall", severity="life")
+    assert room.incidents()[0]["times"] == 2  # of two alarms the gateway counted each as the first
+
+
+def test_an_incident_of_a_suspect_sensor_says_so(room: Room) -> None:
+    room.event(1, flags=("suspect",))
+    assert room.incidents()[0]["suspect"] is True
+
+
+def test_the_open_incidents_are_counted_by_severity_whatever_a_view_holds(room: Room) -> None:
+    for number in range(3):
+        room.event(number, terminal=f"smoke-{number}")
+    room.event(10, kind="flood", severity="property")
+    room.event(11, phase="restored", alarm=10, kind="flood", severity="property")
+    assert len(room.desk.incidents(room.now, open_max=2, restored_max=0)) == 2
+    assert room.desk.open() == {"life": 3, "property": 0, "trouble": 0}
+
+
+def test_homes_are_found_by_name_or_gateway_and_those_where_something_is_open_come_first(room: Room) -> None:
+    room.desk.homes = {f"gw-{n}": f"Lane {n} 幸福里" for n in range(100)}
+    room.heartbeat(1, gateway="gw-7")
+    room.event(1, gateway="gw-70")
+    found = room.desk.find("", room.now)
+    assert (found["all"], found["online"], found["lost"], found["never"]) == (100, 1, 0, 99)
+    assert len(found["rows"]) == HOMES_SHOWN
+    assert (found["rows"][0]["id"], found["rows"][0]["open"]) == ("gw-70", 1)
+    assert {row["id"] for row in room.desk.find("LANE 7", room.now)["rows"]} == {
+        "gw-7",
+        *(f"gw-{n}" for n in range(70, 80)),
+    }
+    assert [row["id"] for row in room.desk.find("gw-99", room.now)["rows"]] == ["gw-99"]
+    assert room.desk.find("nowhere", room.now) == {"all": 0, "online": 0, "lost": 0, "never": 0, "rows": []}
+
+
+def test_a_lost_home_comes_before_one_where_something_else_is_open(room: Room) -> None:
+    room.desk.homes = {"gw-1": "", "gw-2": ""}
+    room.heartbeat(1, gateway="gw-1")
+    room.heartbeat(1, gateway="gw-2")
+    room.at(60_000).heartbeat(2, gateway="gw-1")
+    room.event(1, gateway="gw-1")
+    room.at(LOST_MS + 1).tick()
+    assert [(row["id"], row["state"]) for row in room.desk.find("", room.now)["rows"]] == [
+        ("gw-2", "lost"),
+        ("gw-1", "online"),
+    ]
+
+
+def test_a_home_shows_what_its_gateway_said_and_what_stands_there(room: Room) -> None:
+    room.desk.places = {"gw-1": Place(399_990_000, 1_163_850_000)}
+    room.heartbeat(1)
+    room.event(1)
+    room.event(2, kind="mains_lost", severity="trouble", terminal="gw-1", room="", link="own")
+    home = room.at(30_000).desk.home("gw-1", room.now)
+    assert home is not None
+    assert (home["home"], home["state"], home["version"], home["terminals"], home["clock"]) == (
+        "House 1",
+        "online",
+        "0.1.0",
+        2,
+        "synchronised",
+    )
+    assert home["place"] == [39.999, 116.385]
+    assert home["troubles"] == [{"kind": "mains_lost", "terminal": "gw-1", "room": "", "age_s": 30}]
+    assert [piece["id"] for piece in home["pieces"]] == ["smoke-1"]
+    assert room.desk.home("gw-9", room.now) is None
 
 
 def test_views_are_json(room: Room) -> None:

@@ -151,3 +151,29 @@ def test_a_broken_edit_is_told_once_and_keeps_the_gateways_that_were_known(folde
     with pytest.raises(Told, match="cannot be read"):
         file.refresh()
     assert set(file.known) == {"gw-1"}
+
+
+def test_a_home_may_say_where_it_is(folder: Path) -> None:
+    path = folder / "gateways.toml"
+    assert GatewaysFile(path).places() == {}
+    path.write_text(GATEWAYS + "place = { latitude = 39.999, longitude = -116, fence_m = 100 }\n")
+    assert GatewaysFile(path).places() == {"gw-1": (399_990_000, -1_160_000_000, 100)}
+    path.write_text(GATEWAYS + "place = { latitude = 39.999, longitude = 116.385 }\n")
+    assert GatewaysFile(path).places()["gw-1"].fence_m == 0
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "[39.9, 116.4]",
+        "{ latitude = 116.4, longitude = 39.9 }",
+        "{ latitude = 39.9 }",
+        "{ latitude = nan, longitude = 1 }",
+        "{ latitude = 39.9, longitude = 116.4, fence_m = 10 }",
+        "{ latitude = 39.9, longitude = 116.4, crs = 'GCJ-02' }",
+    ],
+)
+def test_a_place_that_is_not_on_earth_or_not_understood_is_told(folder: Path, place: str) -> None:
+    (folder / "gateways.toml").write_text(GATEWAYS + f"place = {place}\n")
+    with pytest.raises(Told, match="place"):
+        config.gateways(folder / "gateways.toml")
