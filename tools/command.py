@@ -80,10 +80,10 @@ def made_folder(folder: Path) -> None:
         ) from error
 
 
-def written(path: Path, text: str) -> None:
-    """Writes `text` to the file `path`. Raises Unavailable."""
+def written(path: Path, content: str | bytes) -> None:
+    """Writes `content` to the file `path`. Raises Unavailable."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise Unavailable(
             f"{path}: cannot be written: {error.strerror}", f"{path}：无法写入：{error.strerror}"

@@ -116,7 +116,8 @@ function piecesTitle(home) {
 function pieces(home) {
   const list = element("ul", "pieces");
   for (const piece of home.pieces) {
-    const line = element("li", piece.standing.length ? "standing" : "");
+    const isLife = piece.standing.some((kind) => (state.words.kinds[kind]?.severity ?? "life") === "life");
+    const line = element("li", piece.standing.length ? `standing${isLife ? " life" : ""}` : "");
     const text = element("div");
     text.append(element("b", "", piece.room || piece.id), element("span", "quiet", piece.room ? piece.id : ""));
     const now = piece.standing.length ? piece.standing.map(kindName).join(" · ") : say("piece_quiet");

@@ -5,6 +5,7 @@ import { ago, say } from "./texts.js";
 
 const SIDE = 260; // of the picture, in its own units
 const COPIED_MS = 2000;
+const OLD_S = 120; // who walks has gone 150 m since
 
 /** The part of a card that says where; `elapsed` seconds after the snapshot it is told the time by `showAge`. */
 export function whereabouts(incident) {
@@ -17,7 +18,9 @@ export function whereabouts(incident) {
 /** The age of the position, `elapsed` seconds after the snapshot. */
 export function showAge(card, position, elapsed) {
   const line = card.querySelector(".where .fix");
-  if (line) put(line, say("position_age", { t: ago(position.age_s + elapsed) }));
+  if (!line) return;
+  put(line, say("position_age", { t: ago(position.age_s + elapsed) }));
+  line.classList.toggle("old", position.age_s + elapsed > OLD_S);
 }
 
 function words(position, sketch) {

@@ -41,7 +41,7 @@ export const TEXTS = {
   accuracy: ["精度约 {m}", "within about {m}"],
   accuracy_unknown: ["精度未知", "accuracy not known"],
   satellites: ["卫星 {n} 颗", "{n} satellites"],
-  from_home: ["距家 {m}，在家的{way}方向（{deg}°）", "{m} from home, to the {way} ({deg}°)"],
+  from_home: ["距家 {m}，在家的{way}面（{deg}°）", "{m} from home, to the {way} ({deg}°)"],
   fence: ["安全区域半径 {m}", "safe area: {m} around home"],
   left_out: ["另有 {n} 个较远的位置未画出", "{n} positions further away are not drawn"],
   datum: ["坐标为 WGS-84；国内地图（高德、腾讯等）用 GCJ-02，直接输入会偏约 500 米，须先转换。",
