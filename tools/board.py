@@ -19,14 +19,14 @@ from sim.steps import Step
 from sim.walk import HOME
 
 from .browser import Browser
-from .command import GOOD, INTERRUPTED, clean_up_when_told_to_end, exit_code, number
+from .command import GOOD, INTERRUPTED, clean_up_when_told_to_end, exit_code, number, written
 from .locale import language, say
 
 SEED: Final = 41
 RATE: Final = 8  # the evening takes three quarters of a minute
 FENCE_M: Final = 100
 # What happens: s after the start, to whom, what.
-EVENING: Final = (
+EVENING: Final[tuple[tuple[int, str, str, dict[str, int]], ...]] = (
     (1, "bracelet-1", "go_out", {"distance_m": 420}),
     (20, "button-2", "tamper", {}),
     (40, "flood-1", "burst", {}),
