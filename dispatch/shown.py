@@ -67,15 +67,16 @@ def times(events: Sequence[sqlite3.Row]) -> int:
     raised, whichever is more."""
     counted: list[int] = [0]
     for row in events:
-        evidence = json.loads(row["evidence"])
-        counted += [evidence[name] for name in _COUNTED if name in evidence]
+        if any(name in row["evidence"] for name in _COUNTED):  # most say nothing of it: their text need not be read
+            evidence = json.loads(row["evidence"])
+            counted += [evidence[name] for name in _COUNTED if name in evidence]
     counted.append(sum(row["phase"] == RAISED for row in events))
     return max(counted)
 
 
 def is_suspect(events: Sequence[sqlite3.Row]) -> bool:
     """Whether the sensor of any of these events is held to be at fault."""
-    return any(SUSPECT in json.loads(row["flags"]) for row in events)
+    return any(SUSPECT in row["flags"] and SUSPECT in json.loads(row["flags"]) for row in events)
 
 
 def raised_ms(row: sqlite3.Row) -> int | None:

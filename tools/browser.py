@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import select
 import shutil
 import subprocess
@@ -18,8 +17,9 @@ from protocol.words import Unavailable
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 ANSWER_S_MAX: Final = 30.0  # a busy machine starts a browser in ten
 CLOSE_S_MAX: Final = 5.0
+READ_BYTES: Final = 1 << 20  # a picture comes in one or two pieces
 LOOK_S: Final = 0.1
-PIPE: Final = (3, 4)  # where --remote-debugging-pipe reads and writes
+PIPE: Final = "3<&0 4>&1"  # --remote-debugging-pipe reads from 3 and writes to 4
 OPTIONS: Final = (
     "--headless",
     "--no-sandbox",  # it opens our own page alone, and as root it has none
@@ -49,15 +49,23 @@ class Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="sixkit-")
         self._data = b""
         self._number = 0
-        read, self._out = os.pipe()
-        self._in, write = os.pipe()
         command = [found, *OPTIONS, f"--user-data-dir={self._profile.name}", f"--accept-lang={language}", "about:blank"]
-        shell = ["/bin/sh", "-c", f'exec "$@" {PIPE[0]}<&{read} {PIPE[1]}>&{write}', "sh", *command]
-        quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(shell, pass_fds=(read, write), stdin=quiet, stdout=quiet, stderr=quiet)
-        os.close(read)
-        os.close(write)
+        shell = ["/bin/sh", "-c", f'exec "$@" {PIPE} </dev/null >/dev/null', "sh", *command]
+        self._process = subprocess.Popen(
+            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._out, self._in = self._process.stdin, self._process.stdout
         self._session: str | None = None
+        try:
+            self._attach(size)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, size: tuple[int, int]) -> None:
+        """Speak with a page of its own."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         width, height = size
@@ -69,13 +77,17 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._out)  # which ends it
+        self.close()
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._out.close()  # which ends it
         try:
             self._process.wait(CLOSE_S_MAX)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._in)
+        self._in.close()
         self._profile.cleanup()
 
     def open(self, address: str) -> None:
@@ -105,7 +117,10 @@ class Browser:
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session is not None:
             message["sessionId"] = self._session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
+        try:
+            self._out.write(json.dumps(message).encode() + b"\0")
+        except OSError as error:
+            raise Unavailable(f"the browser has ended: {error}", f"浏览器已退出：{error}") from error
         end_s = time.monotonic() + ANSWER_S_MAX
         while True:
             answer = self._message(end_s)
@@ -118,7 +133,7 @@ class Browser:
     def _message(self, end_s: float) -> dict[str, Any]:
         while b"\0" not in self._data:
             ready, _, _ = select.select([self._in], [], [], max(0.0, end_s - time.monotonic()))
-            more = os.read(self._in, 1 << 20) if ready else b""
+            more = self._in.read(READ_BYTES) if ready else b""
             if not more:
                 raise Unavailable("the browser does not answer", "浏览器没有响应")
             self._data += more

@@ -1,5 +1,6 @@
 // One incident's card: what, where, since when, how sure, and the run to the door.
 
+import { calling } from "./calling.js";
 import { icon } from "./icons.js";
 import { element, fill, homeName, isOver, kindName, localTime, phaseName, put, SEVERITIES, severityPlace, state, NO_WORDS, button } from "./state.js";
 import { showAge, whereabouts } from "./sketch.js";
@@ -26,6 +27,7 @@ export function showCardTimes(card, elapsed) {
 function draw(card, incident, choose) {
   const open = card.querySelector("details")?.open;
   const focused = card.contains(document.activeElement) ? document.activeElement.className : null;
+  card.dataset.incident = incident.id;
   card.className = `card ${SEVERITIES[severityPlace(incident)]}`;
   const middle = element("div");
   middle.append(
@@ -35,6 +37,7 @@ function draw(card, incident, choose) {
   );
   fill(card, [icon(incident.kind), middle, arrival(incident), marks(incident)]);
   if (counts(incident)) card.append(track());
+  if (counts(incident) && incident.gateway !== "centre") card.append(calling(incident));
   if (incident.position && !isOver(incident)) card.append(whereabouts(incident));
   if (incident.events?.length) card.append(details(incident, open));
   if (focused) [...card.querySelectorAll("button, summary")].find((one) => one.className === focused)?.focus();
