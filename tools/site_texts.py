@@ -136,6 +136,10 @@ GATEWAYS_HEAD: Final = """\
 # The gateways that this centre believes, each by its public key. Removing one here, and running
 # `sixkit provision` for another, takes away its place at the broker too.
 # 中心信任的网关及其公钥。删除一项后再运行 `sixkit provision`，其在消息服务器上的权限也随之取消。
+#
+# Where a home is, for the board's sketch of a bracelet: in degrees of WGS-84; fence_m as at the gateway, or left out.
+# 住户位置，供看板画手环位置草图：WGS-84 坐标；fence_m 与网关的围栏半径一致，可省略。
+# place = { latitude = 39.999, longitude = 116.385, fence_m = 100 }
 """
 
 TERMINALS_HEAD: Final = """\
