@@ -78,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=say("take a picture (PNG) with Chromium, which is not part of this", "用 Chromium（需自备）截图为 PNG"),
     )
-    parser.add_argument("--width", type=number(*SIZE), default=1440, metavar="PX", help=say("its width", "图宽"))
-    parser.add_argument("--height", type=number(*SIZE), default=1000, metavar="PX", help=say("its height", "图高"))
+    parser.add_argument("--width", type=number(*SIZE), default=1240, metavar="PX", help=say("its width", "图宽"))
+    parser.add_argument("--height", type=number(*SIZE), default=840, metavar="PX", help=say("its height", "图高"))
     return parser
 
 

@@ -3,7 +3,7 @@
 import { calling } from "./calling.js";
 import { icon } from "./icons.js";
 import { element, fill, homeName, isOver, kindName, localTime, phaseName, put, SEVERITIES, severityPlace, state, NO_WORDS, button } from "./state.js";
-import { showAge, whereabouts } from "./sketch.js";
+import { showAges, whereabouts } from "./sketch.js";
 import { ago, current, minutes, say, span } from "./texts.js";
 
 const URGENT_S = 300; // of the way to the door
@@ -20,7 +20,7 @@ export function showCard(card, incident, choose) {
 export function showCardTimes(card, elapsed) {
   const incident = card.incident;
   put(card.querySelector(".age"), ago(incident.age_s + elapsed));
-  if (incident.position) showAge(card, incident.position, elapsed);
+  if (incident.position) showAges(card, incident, elapsed);
   return counts(incident) && showArrival(card, incident.remaining_s - elapsed, incident.age_s + incident.remaining_s);
 }
 

@@ -7,7 +7,7 @@ const SIDE = 260; // of the picture, in its own units
 const COPIED_MS = 2000;
 const OLD_S = 120; // who walks has gone 150 m since
 
-/** The part of a card that says where; `elapsed` seconds after the snapshot it is told the time by `showAge`. */
+/** The part of a card that says where; `elapsed` seconds after the snapshot it is told the time by `showAges`. */
 export function whereabouts(incident) {
   const box = element("div", "where");
   if (incident.sketch) box.append(picture(incident.sketch));
@@ -15,12 +15,14 @@ export function whereabouts(incident) {
   return box;
 }
 
-/** The age of the position, `elapsed` seconds after the snapshot. */
-export function showAge(card, position, elapsed) {
+/** The ages of an incident's positions, `elapsed` seconds after the snapshot. */
+export function showAges(card, { position, sketch }, elapsed) {
   const line = card.querySelector(".where .fix");
   if (!line) return;
   put(line, say("position_age", { t: ago(position.age_s + elapsed) }));
   line.classList.toggle("old", position.age_s + elapsed > OLD_S);
+  const before = card.querySelector(".where .before");
+  if (before) put(before, sketch.points.map((point, at) => `${at + 1}: ${ago(point.age_s + elapsed)}`).slice(0, -1).reverse().join(" · "));
 }
 
 function words(position, sketch) {
@@ -34,6 +36,7 @@ function words(position, sketch) {
   const home = sketch?.home;
   if (home) box.append(element("p", "from_home", say("from_home", { m: metres(home.distance_m), way: way(home.bearing_deg), deg: Math.round(home.bearing_deg) % 360 })));
   if (home?.fence_m) box.append(element("p", "", say("fence", { m: metres(home.fence_m) })));
+  if (sketch?.points.length > 1) box.append(element("p", "before"));
   if (sketch?.left_out) box.append(element("p", "", say("left_out", { n: sketch.left_out })));
   box.append(element("p", "datum", say("datum")));
   return box;

@@ -115,6 +115,14 @@ def test_a_call_shows_how_often_in_which_doubt_and_where(page: Browser) -> None:
     assert texts(page, ".sketch .fence + .house + .label") == ["家"]
 
 
+def test_the_positions_of_a_walk_are_numbered_with_their_ages(centre: Centre, page: Browser) -> None:
+    centre.event("fence_exit", gateway="gw-2", position=(400_010_000, 1_163_850_000, 125_000))
+    centre.event("fence_exit", gateway="gw-2", position=(400_020_000, 1_163_850_000, 0))
+    page.until("document.querySelector('.before') !== null")
+    assert texts(page, ".where .before") == ["1: 2 分钟 5 秒前"]
+    assert texts(page, ".where:has(.before) .sketch .label:not([text-anchor], .bar + *)") == ["1", "2"]
+
+
 def test_a_new_incident_is_read_out_and_moves_no_focus(centre: Centre, page: Browser) -> None:
     page.ask("document.querySelector('#life .call').focus()")
     before = page.ask("document.activeElement.closest('.card').dataset.incident")
