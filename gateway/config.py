@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.home.fence import Fence
 from gateway.home.roster import SILENCE_S_MAX, TERMINALS_MAX
+from gateway.home.stillness import ORDINARY, Rule
 from protocol.geo import E7
 from protocol.table import Table
 from protocol.topic import ID
@@ -28,6 +29,11 @@ POWER_SUPPLIES: Final = "/sys/class/power_supply"  # where the kernel tells of t
 DEBOUNCE_S: Final = 2  # a flicker is over by then; a machine that has a capacitor for a backup wants 0
 DEBOUNCE_S_MAX: Final = 90  # lost mains is to be an alarm within 100 s, and 10 s are for the way (GB 26875)
 LOW_PCT: Final = 20  # of a day's backup: some hours to find somebody
+
+STILL_S: Final = (600, 172_800)  # nobody moves for less; two days are no watch any more
+ANSWER_S: Final = (30, 1800)  # to get up and to the button; beyond half an hour nobody waits for an answer
+AWAY_S: Final = (60, 7200)  # below a minute nobody has come in from the door yet
+OFFSET_MIN: Final = (-720, 840)  # of all time zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Config:
     resident: Driver
     chime: Driver
     power: PowerConfig
+    stillness: Rule
     socket: Path
 
 
@@ -134,6 +141,7 @@ def load(path: Path) -> Config:
         resident=_driver(top.table("resident", {})),
         chime=_driver(top.table("chime", {})),
         power=_power(top.table("power", {}), folder),
+        stillness=stillness(top.table("stillness", {})),
         socket=folder / _status_socket(top.table("status", {})),
     )
     top.finish()
@@ -279,6 +287,38 @@ def _power(row: Table, folder: Path) -> PowerConfig:
     )
     row.finish()
     return power
+
+
+def stillness(row: Table) -> Rule:
+    """When a still home is too still: what is not said is ORDINARY. Raises Told."""
+    day_s = row.number("day_s", *STILL_S, ORDINARY.day_ms // 1000)
+    found = Rule(
+        day_ms=day_s * 1000,
+        night_ms=row.number("night_s", day_s, STILL_S[1], max(day_s, ORDINARY.night_ms // 1000)) * 1000,
+        answer_ms=row.number("answer_s", *ANSWER_S, ORDINARY.answer_ms // 1000) * 1000,
+        away_ms=row.number("away_s", *AWAY_S, ORDINARY.away_ms // 1000) * 1000,
+        night=_night(row) if row.peek("night") is not None else ORDINARY.night,
+        offset_ms=row.number("utc_offset_min", *OFFSET_MIN, ORDINARY.offset_ms // 60_000) * 60_000,
+    )
+    row.finish()
+    return found
+
+
+def _night(row: Table) -> tuple[int, int]:
+    texts = row.texts("night")
+    times = [clock_ms(text) for text in texts]
+    match times:
+        case [int(begins), int(ends)] if begins != ends:
+            return begins, ends
+    raise row.wrong(
+        "night", list(texts), 'its beginning and end, like ["22:00", "07:00"]', '起止时刻，形如 ["22:00", "07:00"]'
+    )
+
+
+def clock_ms(text: str) -> int | None:
+    """The ms from midnight to the time of day "hh:mm", or None."""
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", text)
+    return (int(found[1]) * 60 + int(found[2])) * 60_000 if found else None
 
 
 def _status_socket(row: Table) -> str:

@@ -20,6 +20,14 @@ RESIDENT_TEXTS: Final = {
     "received": ("The centre has received: {kind}", "中心已收到：{kind}"),
     "not_received": ("Not received: {kind}. Please phone 120 or 119", "尚未送达：{kind}。请拨打 120 或 119"),
     "calling": ("The centre is calling you. Please answer the phone", "中心正在给您打电话，请接听"),
+    "question": (
+        "Are you all right? Then press the button once. If you need help, press it twice",
+        "您还好吗？平安请按一次按钮，需要帮助请按两次",
+    ),
+    "answered": (
+        "Thank you: you are all right. If you need help, press again",
+        "已记录：您平安。需要帮助请再按一次",
+    ),
 }
 
 

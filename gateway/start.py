@@ -137,6 +137,7 @@ def home_of(config: Config, epoch: int, boot: int, unstored: bool, clock: Clock,
         state=loaded.state if loaded else {},
         unsettled={event.id for event in loaded.rows} if loaded else (),
         unstored=unstored,
+        stillness=config.stillness,
     )
 
 

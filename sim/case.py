@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.config import BRACELET, NATIVE, RADIUS_M
+from gateway.config import BRACELET, NATIVE, RADIUS_M, clock_ms, stillness
 from gateway.home.book import SUSPECT
 from gateway.home.lifecycle import NO_RAISE
 from gateway.home.roster import TERMINALS_MAX
+from gateway.home.stillness import DAY_MS, ORDINARY, Rule
 from protocol.record import LINKS
 from protocol.table import Table
 from protocol.topic import ID
 from protocol.words import KINDS, PHASES, RAISED, RESTORED, SEVERITIES, UNSTORED, UNVERIFIED, UPDATED, Told
+from sim.line import stream
+from sim.people import PASS, RESIDENT, deeds, sensed, terminals_for
 from sim.steps import ACTIONS, KINDS_OF_TERMINAL, Step, duration, duration_ms, read_step
 
 GATEWAY: Final = "gw-1"  # of every played home
 CASE_BYTES_MAX: Final = 1 << 18  # a long evening takes 5 kB
 STEPS_MAX: Final = 1000
+BEGINS: Final = "10:00"  # local time at the beginning of a case
 
 FLAGS: Final = (UNVERIFIED, UNSTORED, SUSPECT, NO_RAISE)
 POSITIONS: Final = ("live", "last_known", "none")
-TOLD: Final = ("sending", "received", "not_received", "calling")
+TOLD: Final = ("sending", "received", "not_received", "calling", "question", "answered")
 # Why a bracelet's link refuses a sentence that a line has damaged.
 NMEA_REFUSED: Final = ("bad_checksum", "truncated", "oversize", "malformed", "bad_coordinate", "bad_time", "disagree")
 # Counters a case may ask for: (whose, the names that are summed).
@@ -110,6 +114,7 @@ class Case:
     clock: str = ""  # "1970": the gateway starts with its clock unset
     clock_rate: int = 1
     heartbeat_s: int | None = None
+    stillness: Rule = ORDINARY  # its local time is that of `at`
 
     def needs_virtual_time(self) -> Step | None:
         """The first step that real processes cannot be put through, if there is one."""
@@ -130,18 +135,21 @@ def parse(data: bytes, where: str) -> Case:
     top = Table.parsed(data, where, CASE_BYTES_MAX)
     home = top.table("home")
     terminals = _terminals(home)
-    steps, lasts_ms = _steps(top, {terminal.id: terminal.kind for terminal in terminals})
+    seed = top.number("seed", 0, 2**32 - 1, 0)
+    rule, begins_ms = _stillness(home.table("stillness", {}))
+    steps, lasts_ms = _steps(top, {terminal.id: terminal.kind for terminal in terminals}, seed, begins_ms)
     rows = top.tables("expect")
     case = Case(
         title=top.text("title"),
         source=top.text("source", ""),
-        seed=top.number("seed", 0, 2**32 - 1, 0),
+        seed=seed,
         terminals=terminals,
         steps=steps,
         lasts_ms=lasts_ms,
         clock=home.choice("clock", ("1970", ""), ""),
         clock_rate=home.number("clock_rate", 1, 1000, 1),
         heartbeat_s=home.number_or_none("heartbeat_s", 5, 3600),
+        stillness=rule,
         **_expectations(rows, steps, terminals),
     )
     home.finish()
@@ -173,17 +181,47 @@ def _terminals(home: Table) -> tuple[TerminalSpec, ...]:
     return tuple(terminals)
 
 
-def _steps(top: Table, kinds: Mapping[str, str]) -> tuple[tuple[Step, ...], int]:
+def _stillness(table: Table) -> tuple[Rule, int]:
+    """The gateway's rule, and when in the day the case begins, ms after local midnight."""
+    text = table.text("begins", BEGINS)
+    begins_ms = clock_ms(text)
+    if begins_ms is None:
+        raise table.wrong("begins", text, 'a time of day like "22:00"', "时刻，形如 “22:00”")
+    rule = stillness(table)
+    return replace(rule, offset_ms=begins_ms), begins_ms
+
+
+def at(rule: Rule, wall_ms: int) -> Rule:
+    """The rule of a case that begins at `wall_ms`: the time zone in which its local time is as the case says, to the
+    minute."""
+    ahead_min = (rule.offset_ms - wall_ms) % DAY_MS // 60_000
+    return replace(rule, offset_ms=(ahead_min if ahead_min < 720 else ahead_min - 1440) * 60_000)
+
+
+def _steps(top: Table, kinds: Mapping[str, str], seed: int, begins_ms: int) -> tuple[tuple[Step, ...], int]:
     steps: list[Step] = []
     lasts_ms = 0
     for row in top.tables("at", ()):
         t_ms = duration(row, "t", row.text("t"))
         lasts_ms = max(lasts_ms, t_ms)
-        steps += [read_step(row, t_ms, target, kinds) for target in row.left()]
+        found = [read_step(row, t_ms, target, kinds) for target in row.left()]
+        if any(step.target == RESIDENT for step in found) and not terminals_for(PASS, kinds):
+            raise row.wrong(RESIDENT, found[0].action, "only with a motion sensor", "须有活动传感器")
+        steps += found
         row.finish()
     if len(steps) > STEPS_MAX:
         raise top.wrong("at", len(steps), f"at most {STEPS_MAX} steps", f"最多 {STEPS_MAX} 个步骤")
+    steps.sort(key=lambda step: step.t_ms)
+    steps += _lived(steps, lasts_ms, kinds, seed, begins_ms)
     return tuple(sorted(steps, key=lambda step: step.t_ms)), lasts_ms
+
+
+def _lived(steps: Sequence[Step], lasts_ms: int, kinds: Mapping[str, str], seed: int, begins_ms: int) -> Iterator[Step]:
+    """What the terminals sense of what the resident does in these steps."""
+    random = stream(seed, RESIDENT)
+    words = [(step.t_ms, step.action) for step in steps if step.target == RESIDENT]
+    for deed, name in sensed(deeds(words, lasts_ms, -begins_ms, random), kinds, random.choice):
+        yield Step(deed.t_ms, name, deed.what)
 
 
 def _expectations(rows: list[Table], steps: tuple[Step, ...], terminals: Sequence[TerminalSpec]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from protocol.words import Told, Unavailable
 from sim import shim
 from sim.case import Case
 from sim.judge import Mark, Outcome, Said, differences, matches, read_incidents, read_rows
+from sim.people import RESIDENT
 from sim.result import Result, counted
 from sim.site import Heard, Site
 from sim.stage import LOOK_S, Stage
@@ -68,7 +69,15 @@ def play(case: Case, progress: Progress = unwatched) -> Result:
     with tempfile.TemporaryDirectory(prefix="sixkit-") as name:
         folder, disk = Path(name) / "site", shim.Control(Path(name) / "disk")
         environment = _environment(case, disk.path, folder)
-        with Stage(folder, case.terminals, case.seed, case.clock_rate, case.heartbeat_s, environment) as stage:
+        with Stage(
+            folder,
+            case.terminals,
+            case.seed,
+            case.clock_rate,
+            case.heartbeat_s,
+            environment,
+            stillness=case.stillness,
+        ) as stage:
             stage.home.watch()
             outcome = _Player(case, stage, disk, progress).run()
             heard, samples = list(stage.site.heard), stage.home.samples()
@@ -131,7 +140,7 @@ class _Player:
             self._stage.home.invite(stranger)
         elif step.target == "power":
             self._site.feed(SUPPLIES[step.action])
-        else:
+        elif step.target != RESIDENT:  # whose deeds are steps of their own
             self._stage.home.do(step)
 
     def _wait_until(self, t_ms: int, begun: Now) -> None:

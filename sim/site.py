@@ -22,10 +22,11 @@ from typing import Any, Final, NamedTuple
 from dispatch.clock import Clock
 from gateway import status
 from gateway.config import BRACELET
+from gateway.home.stillness import Rule
 from protocol.geo import E7
 from protocol.words import Unavailable
 from sim import forger
-from sim.case import GATEWAY, TerminalSpec
+from sim.case import GATEWAY, TerminalSpec, at
 from sim.process import Line, Process
 from sim.steps import SUPPLIES
 from sim.walk import HOME
@@ -64,8 +65,9 @@ class Site:
         rate: int = 1,
         heartbeat_s: int | None = None,
         agent_environment: Mapping[str, str] | None = None,
+        stillness: Rule | None = None,
     ):
-        """Provisions it. Raises Unavailable where that fails."""
+        """Provisions it; `stillness` is a case's rule, None the gateway's own. Raises Unavailable where that fails."""
         self.folder = folder
         self.port = folder / "line"
         self.ports = {spec.id: folder / spec.id for spec in terminals if spec.kind == BRACELET}  # of bracelets
@@ -78,7 +80,7 @@ class Site:
         self._lock = threading.Lock()
         self._broker_port = _free_port()
         self._provision(terminals)
-        self._settings(heartbeat_s)
+        self._settings(heartbeat_s, stillness)
         self.terminals = self._name_terminals(terminals)
 
     def __enter__(self) -> Site:
@@ -247,7 +249,7 @@ class Site:
         if done.returncode != 0:
             raise Unavailable(f"the site cannot be made: {done.stderr}", f"无法生成站点：{done.stderr}")
 
-    def _settings(self, heartbeat_s: int | None) -> None:
+    def _settings(self, heartbeat_s: int | None, stillness: Rule | None) -> None:
         """What the played site has otherwise: one clock for all, a free port for the board."""
         anchor = f"clock_anchor_ms = {self._anchor_ms}\n"
         gateway, centre = self.gateway_folder / "gateway.toml", self.folder / "centre" / "dispatch.toml"
@@ -257,6 +259,8 @@ class Site:
         for name, port in self.ports.items():
             text += f'\n[[bridge]]\nid = "{name}"\nkind = "bracelet"\nport = "{port}"\n'
         text = text.replace('[power]\ndriver = "none"', '[power]\ndriver = "file"\npath = "power"')
+        if stillness is not None:
+            text += _stillness_table(at(stillness, self._anchor_ms))
         gateway.write_text(text, "utf-8")
         self.feed(SUPPLIES["mains"])
         centre.write_text(
@@ -286,6 +290,14 @@ class Site:
             )
         path.write_text(text, "utf-8")
         return terminals
+
+
+def _stillness_table(rule: Rule) -> str:
+    """What gateway.toml says of it."""
+    night = ", ".join(f'"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}"' for ms in rule.night)
+    seconds = {"day_s": rule.day_ms, "night_s": rule.night_ms, "answer_s": rule.answer_ms, "away_s": rule.away_ms}
+    rows = "".join(f"{key} = {ms // 1000}\n" for key, ms in seconds.items())
+    return f"\n[stillness]\n{rows}night = [{night}]\nutc_offset_min = {rule.offset_ms // 60_000}\n"
 
 
 def _bracelet_row(spec: TerminalSpec) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.config import BRACELET
+from gateway.home.stillness import Rule
 from protocol.words import Unavailable
 from sim.bracelet import Bracelet
 from sim.case import TerminalSpec
@@ -32,9 +33,10 @@ class Stage:
         heartbeat_s: int | None = None,
         agent_environment: Mapping[str, str] | None = None,
         recording: Sequence[bytes] | None = None,
+        stillness: Rule | None = None,
     ):
         """`recording` is what the receivers of its bracelets say, if they do not walk."""
-        self.site = Site(folder, terminals, rate, heartbeat_s, agent_environment)
+        self.site = Site(folder, terminals, rate, heartbeat_s, agent_environment, stillness)
         now = self.mono_ms()
         made = [t for t in self.site.terminals if t.spec.kind != BRACELET]
         self.played = [Played(t.spec.id, t.spec.kind, t.address, t.key, seed, now) for t in made]

@@ -11,6 +11,8 @@ from protocol.table import Table
 from sim.bracelet import GO_OUT_M
 from sim.line import STUCK
 from sim.mishaps import MISHAPS
+from sim.people import LIVES
+from sim.people import WORDS as RESIDENT_WORDS
 from sim.sensor_faults.fault import Sensor
 from sim.sensor_faults.library import CONTACT, HEALED, STRENGTHS, kinds_of
 from sim.sensors import MEASURES, PINS
@@ -38,6 +40,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "motion": ("pass", *_WATCHING),
     "door": ("open", "close", *_WATCHING),
     "bracelet": (*BRACELET_ACTIONS, "dead", "alive", "battery_low", "battery_changed"),
+    "resident": (LIVES, *RESIDENT_WORDS),
     "line": ("clean", "replay", "mimic", "unplug", "plug"),
     "stranger": (*MANNERS, "quiet"),
     "broker": ("down", "up", "restart"),

@@ -94,6 +94,18 @@ driver = "log"
 [power]
 driver = "none"
 
+# With a motion sensor: how long nobody may be seen before the resident is asked, and then the centre called. Seconds by
+# day (600 to 172800), at any time; to answer by a press; after a door was shut until nobody is taken to be at home.
+# 有活动传感器时：多久无人活动即先询问住户，再呼叫中心。依次为：白天秒数、任何时间的秒数、
+# 按键应答的时限、关门后多久视为无人在家。
+# [stillness]
+# day_s = 14400
+# night_s = 36000
+# answer_s = 180
+# away_s = 600
+# night = ["22:00", "07:00"]
+# utc_offset_min = 480
+
 # Where `sixkit status` asks.
 # `sixkit status` 由此查询。
 [status]

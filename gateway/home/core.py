@@ -31,6 +31,8 @@ from gateway.home.pace import Pace
 from gateway.home.quiet import Quiet
 from gateway.home.roster import Roster, Terminal
 from gateway.home.signs import Known, Signs
+from gateway.home.stillness import KIND as STILLNESS
+from gateway.home.stillness import ORDINARY, Rule, Stillness
 from gateway.home.supervision import SILENT, Supervision
 from gateway.home.turn import Turn
 from gateway.home.whereabouts import Whereabouts
@@ -60,11 +62,13 @@ class Home:
         state: Mapping[str, bytes] | None = None,
         unsettled: Container[EventId] = (),
         unstored: bool = False,
+        stillness: Rule = ORDINARY,
     ):
         """Begin the epoch `epoch` of `gateway` in its boot `boot`.
 
         `state` is what earlier epochs stored; `unsettled` are the events that wait for their receipt from then;
-        `unstored` says that nothing can be stored now. Raises ValueError if a terminal has the gateway's id.
+        `unstored` says that nothing can be stored now; `stillness` how long may pass without a sign of life.
+        Raises ValueError if a terminal has the gateway's id.
         """
         if gateway in roster:
             raise ValueError(f"{gateway} is both the gateway and a terminal")
@@ -79,6 +83,7 @@ class Home:
         self._whereabouts = Whereabouts(roster, boot)
         self._signs = Signs()
         self._health = Health(roster)
+        self._stillness = Stillness(roster, stillness, self._own, now.mono_ms)
         self._paces = {terminal.id: Pace(now.mono_ms) for terminal in roster}
         self._waiting: dict[str, _Waiting] = {}  # the reading of each terminal that is beyond its pace
         self._battery_pct: dict[str, int] = {}
@@ -110,6 +115,7 @@ class Home:
                 self._condition(turn, message)
             case Called():
                 turn.tells += self._book.called(message)
+        self._stillness.watch(turn, self._book)
         return turn.effects()
 
     def tick(self, now: Now) -> list[Effect]:
@@ -125,11 +131,14 @@ class Home:
             self._book.level(turn, self._roster[terminal_id], SILENT, present=True, evidence={"silent_s": silent_s})
         turn.state.update(self._supervision.growing(now.mono_ms))
         turn.tells += self._book.calls.due(now.mono_ms)
+        self._stillness.watch(turn, self._book)
+        self._stillness.due(turn, self._book)
         return turn.effects()
 
     def slept(self, ms: int) -> None:
         """The gateway itself stood still for the last `ms`, stopped or suspended: that is no silence of a terminal."""
         self._supervision.slept(ms)
+        self._stillness.slept(ms)
 
     def remember(self, state: Mapping[str, bytes], unsettled: Container[EventId], now: Now) -> list[Effect]:
         """Take over which alarms stand, from the `state` of a card that could not be read at the start: those that are
@@ -144,12 +153,14 @@ class Home:
                 self._load_part(words, parts.numbers(data), now.mono_ms)
         found = set(self._book.alarms) - known
         self._supervision.load_silent(terminal for terminal, kind in found if kind == SILENT)
+        self._stillness.resume(self._book)
         self._book.resume(turn, unsettled, found)
         return turn.effects()
 
     def deadline(self) -> int | None:
         """When `tick` is due next, in monotonic ms; None if nothing is."""
         due = [self._supervision.deadline(), self._doubts.deadline(), self._book.calls.deadline()]
+        due.append(self._stillness.deadline())
         due += [self._paces[terminal].next_ms() for terminal in self._waiting]
         due += [self._opening.now.mono_ms] if self._opening else []
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
@@ -237,6 +248,7 @@ class Home:
 
     def _take(self, turn: Turn, terminal: Terminal, reading: Reading) -> None:
         self._paces[terminal.id].spend(turn.now.mono_ms)
+        reading = self._stillness.said(turn, self._book, terminal, reading)
         position = self._whereabouts.called(terminal.id, reading.kind, turn.now.mono_ms)
         event = self._book.enter(turn, terminal, replace(reading, position=position))
         if event.phase == RAISED and reading.kind == terminal.kind and terminal.kind not in LAPSING:
@@ -303,6 +315,7 @@ class Home:
         if terminal is not None:
             self._signs.take(sign, turn.now.mono_ms)
             self._heard(turn, terminal)
+            self._stillness.sensed(turn, self._book, terminal, self._signs.of(terminal.id))
 
     def _heard(self, turn: Turn, terminal: Terminal) -> None:
         turn.kept.update(self._supervision.heard(terminal.id, turn.now.mono_ms))
@@ -343,12 +356,16 @@ class Home:
             elif words is None or not self._load_part(words, parts.numbers(data), turn.now.mono_ms):
                 self.counters["state_ignored"] += 1
         self._supervision.load_silent(terminal for terminal, kind in self._book.alarms if kind == SILENT)
+        self._stillness.resume(self._book)
 
     def _load_part(self, words: tuple[str, ...], numbers: tuple[int, ...] | None, now_ms: int) -> bool:
         part, terminal, *kind = words
-        if numbers is None or (terminal == self._own.id and (not kind or severity_of(kind[0]) != TROUBLE)):
+        own = terminal == self._own.id
+        if numbers is None or (own and not _is_own(part, *kind)):
             return False
         match part:
+            case parts.STILL:
+                return own and self._stillness.load(numbers, now_ms)
             case parts.ALARM:
                 return kind[0] in KINDS and self._book.alarms.load(terminal, kind[0], numbers)
             case parts.SILENCE:
@@ -359,6 +376,11 @@ class Home:
                 return self._health.load(terminal, numbers)
             case _:
                 return self._held.load(terminal, numbers)
+
+
+def _is_own(part: str, kind: str = "") -> bool:
+    """Whether such a part may be the gateway's own: its stillness, that alarm, a trouble."""
+    return part == parts.STILL or (part == parts.ALARM and (kind == STILLNESS or severity_of(kind) == TROUBLE))
 
 
 def _held_source(reading: Reading) -> Source | None:

@@ -145,7 +145,7 @@ class Siren:
 @dataclass(frozen=True, slots=True)
 class Tell:
     """Tell the resident how the call stands: "sending", "received", "not_received" (phone 120 / 119) or "calling" (the
-    centre is on the phone)."""
+    centre is on the phone); or ask: "question" whether all is well, then "answered"."""
 
     message: str
     kind: str

@@ -14,8 +14,9 @@ SOURCE: Final = "source"  # source/<terminal>: its last event that was taken; on
 SILENCE: Final = "silence"  # silence/<terminal>: how long it had been silent when this was stored
 DOUBT: Final = "doubt"  # doubt/<terminal>: when it last raised an unverified alarm
 HEALTH: Final = "health"  # health/<terminal>: what was found to be wrong with its sensor
+STILL: Final = "still"  # still/<gateway>: how long there had been no sign of life when this was stored
 
-LENGTHS: Final = {ALARM: 3, SOURCE: 2, SILENCE: 2, DOUBT: 2, HEALTH: 2}  # words of a key, by its first
+LENGTHS: Final = {ALARM: 3, SOURCE: 2, SILENCE: 2, DOUBT: 2, HEALTH: 2, STILL: 2}  # words of a key, by its first
 PART_BYTES_MAX: Final = 64  # five integers are at most 46
 
 

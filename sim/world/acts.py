@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from sim.people import RESIDENT
+from sim.steps import ACTIONS as STEPS
 from sim.steps import SUPPLIES, Step
 from sim.stranger import MANNERS
 from sim.world.world import World
@@ -153,6 +155,7 @@ def _clock(world: World, step: Step) -> None:
 
 
 ACTS: Final[dict[tuple[str, str], Act]] = {
+    **{(RESIDENT, word): lambda world, step: None for word in STEPS[RESIDENT]},  # whose deeds are steps of their own
     **{("line", action): _line for action in ("faults", "clean", "replay", "mimic")},
     ("line", "unplug"): _plug,
     ("line", "plug"): _plug,

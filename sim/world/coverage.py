@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from devices import measure
-from gateway.home import lifecycle
+from gateway.home import lifecycle, stillness
 
 CALM: Final = "calm"  # stands for no fault at all
 
@@ -36,6 +36,7 @@ class Coverage:
 # Every table, by name: the module and the name that it has there.
 TABLES: Final[dict[str, tuple[Any, str]]] = {
     "lifecycle": (lifecycle, "TABLE"),
+    "stillness": (stillness, "TABLE"),
     "threshold": (measure, "_NEXT"),
     "threshold_confirmed": (measure, "_CONFIRMED"),
 }

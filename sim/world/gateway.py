@@ -15,6 +15,8 @@ from gateway.agent import LOAD_ROWS, STALL_S, Agent
 from gateway.bridges.port import Link, refused_of
 from gateway.config import BRACELET, BridgeConfig, Config, Driver, PowerConfig, TerminalConfig, UplinkConfig
 from gateway.delivery import Delivery
+from gateway.home.stillness import KIND as INACTIVITY
+from gateway.home.stillness import ORDINARY, Rule
 from gateway.outbox import Loaded, Outbox, Work
 from gateway.power import Supply
 from gateway.sending import HELD_MAX
@@ -43,7 +45,7 @@ INBOX_MAX: Final = 10_000  # messages that wait while the process is paused, as 
 Noted = Callable[[str, Mapping[str, Any]], None]
 
 
-def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
+def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int, stillness: Rule = ORDINARY) -> Config:
     """The configuration of a gateway with one line, a port for each bracelet, and one uplink; files are where nobody
     looks."""
     nowhere = Path("/nowhere")
@@ -66,6 +68,7 @@ def config_of(terminals: Sequence[TerminalConfig], heartbeat_s: int) -> Config:
         resident=Driver(),
         chime=Driver(),
         power=PowerConfig("file", nowhere),
+        stillness=stillness,
         socket=nowhere,
     )
 
@@ -412,6 +415,11 @@ class Gateway:
         used = sum(len(file.seen) for file in self.disk.files.values())
         held = self.agent.unsettled() if self.agent else 0
         return [("the card", used, CARD_BYTES_MAX), ("the agent's memory of events", held, HELD_MAX)]
+
+    def stillness_stands(self) -> bool:
+        """Whether the alarm that is the gateway's own stands."""
+        alarms = self.agent.status(self.clock.now())["alarms"] if self.agent else []
+        return any((alarm["terminal"], alarm["kind"]) == (GATEWAY, INACTIVITY) for alarm in alarms)
 
     def holds(self, terminal: str, boot: int, number: int) -> bool:
         """Whether this event of a terminal is on the platter: there after a cut that spares nothing unsynced."""

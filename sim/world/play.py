@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from protocol.words import Told
-from sim.case import Case
+from sim.case import Case, at
 from sim.judge import Mark, differences, matches
 from sim.result import Result, counted
 from sim.steps import Step
@@ -38,7 +38,8 @@ def play(case: Case, keep: bool = False) -> Result:
     """Plays one case from its beginning to its verdict; with `keep`, the journals and signals are in the result."""
     began_s = time.monotonic()
     with centre_folder() as folder:
-        world = World(case.seed, case.terminals, folder, case.heartbeat_s or HEARTBEAT_S, keep)
+        rule = at(case.stillness, BEGUN_WALL_MS)
+        world = World(case.seed, case.terminals, folder, case.heartbeat_s or HEARTBEAT_S, keep, stillness=rule)
         if case.clock:
             do(world, Step(0, "clock", case.clock))
         player = _Player(case, world)

@@ -14,6 +14,8 @@ from gateway.config import BRACELET, TerminalConfig
 from gateway.home.fence import Fence
 from gateway.home.lifecycle import LAPSING
 from gateway.home.roster import SILENCE_S_MAX
+from gateway.home.stillness import KIND as INACTIVITY
+from gateway.home.stillness import ORDINARY, Rule
 from protocol import envelope, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.wire import mac
@@ -68,6 +70,7 @@ class World:
         heartbeat_s: int = HEARTBEAT_S,
         keep: bool = False,
         rest_ms: int = SAMPLE_MS,
+        stillness: Rule = ORDINARY,
     ):
         self.seed = seed
         self.timeline = Timeline()
@@ -96,7 +99,7 @@ class World:
         )
         self.gateway = Gateway(
             self.timeline,
-            config_of(made, heartbeat_s),
+            config_of(made, heartbeat_s, stillness),
             signing[GATEWAY],
             signing["centre"].verifying(),
             self.disk,
@@ -170,6 +173,8 @@ class World:
         self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
         standing |= {(name, "sensor_fault") for name in self.gateway.faulty()}
+        if self.gateway.stillness_stands():  # it ends with a sign of life, which may never come
+            standing.add((GATEWAY, INACTIVITY))
         shown = {
             tuple(row) for row in self.centre.rows("SELECT terminal, kind FROM incidents WHERE restored_ms IS NULL")
         }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway import config
 from gateway.home.fence import Fence
+from gateway.home.stillness import ORDINARY, Rule
 from protocol.words import Told
 
 GATEWAY = """
@@ -230,3 +231,40 @@ def test_a_wrong_source_of_the_supply_is_told(written, power, names):
         config.load(written(f"{GATEWAY}[power]\n{power}\n"))
     for name in names:
         assert name in caught.value.en
+
+
+def test_stillness_is_ordinary_where_nothing_is_said(written):
+    assert config.load(written()).stillness == ORDINARY
+    assert config.load(written(GATEWAY + "[stillness]\n")).stillness == ORDINARY
+
+
+def test_stillness_as_configured(written):
+    text = '[stillness]\nday_s = 7200\nnight_s = 28800\nanswer_s = 60\naway_s = 300\nnight = ["23:30", "06:05"]\n'
+    found = config.load(written(GATEWAY + text + "utc_offset_min = -90\n")).stillness
+    night = (84_600_000, 21_900_000)
+    assert found == Rule(7_200_000, 28_800_000, 60_000, 300_000, night, -5_400_000)
+
+
+def test_a_day_longer_than_the_ordinary_night_makes_the_night_as_long(written):
+    assert config.load(written(GATEWAY + "[stillness]\nday_s = 40000\n")).stillness.night_ms == 40_000_000
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("day_s = 599", ["stillness.day_s", "600 to 172800"]),
+        ("night_s = 14399", ["stillness.night_s", "14400 to 172800"]),
+        ("answer_s = 29", ["stillness.answer_s", "30 to 1800"]),
+        ("away_s = 59", ["stillness.away_s", "60 to 7200"]),
+        ("utc_offset_min = 841", ["stillness.utc_offset_min", "-720 to 840"]),
+        ('night = ["22:00"]', ["stillness.night", "22:00", "07:00"]),
+        ('night = ["22:00", "22:00"]', ["stillness.night"]),
+        ('night = ["24:00", "07:00"]', ["stillness.night"]),
+        ('night = ["22:60", "07:00"]', ["stillness.night"]),
+        ("nap = 1", ["stillness.nap"]),
+    ],
+)
+def test_a_stillness_that_cannot_be_is_refused(written, line, names):
+    with pytest.raises(Told) as told:
+        config.load(written(GATEWAY + f"[stillness]\n{line}\n"))
+    assert all(name in told.value.en for name in names), told.value.en

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.words import Told
-from sim.case import COUNTERS, Limit, load, parse
+from sim.case import COUNTERS, Limit, at, load, parse
 from sim.sensors import MEASURES
 from sim.steps import ACTIONS, KINDS_OF_TERMINAL, LINE_FAULTS, Step, duration_ms
 
@@ -279,3 +279,50 @@ def test_incidents_at_the_desk_may_be_asked_for() -> None:
     ]:
         with pytest.raises(Told, match=told):
             parsed(CONTRACT + f"{step}[[expect]]\n{text.replace(old, new)}")
+
+
+STILL = """
+title = "stillness"
+seed = 3
+[home]
+stillness = { begins = "22:30", day_s = 700, night = ["21:00", "05:00"] }
+terminals = [{ id = "motion-1", kind = "motion" }, { id = "door-1", kind = "door" }]
+[[at]]
+t = "10s"
+resident = "goes_out"
+[[expect]]
+nothing_else = true
+"""
+
+
+def test_what_the_resident_does_becomes_steps_of_the_terminals() -> None:
+    assert parsed(STILL).steps == (
+        Step(10_000, "resident", "goes_out"),
+        Step(10_000, "motion-1", "pass"),
+        Step(18_000, "door-1", "open"),
+        Step(22_000, "door-1", "close"),
+    )
+
+
+def test_the_local_time_of_a_case_is_as_it_says_wherever_the_clock_is() -> None:
+    rule = parsed(STILL).stillness
+    assert (rule.day_ms, rule.night) == (700_000, (75_600_000, 18_000_000))
+    for wall_ms in range(1_800_000_000_000, 1_800_086_400_000, 3_600_000):
+        found = at(rule, wall_ms)
+        assert (wall_ms + found.offset_ms) % 86_400_000 == 81_000_000
+        assert -720 * 60_000 <= found.offset_ms < 720 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"22:30"', '"25:00"', "home.stillness.begins is '25:00'"),
+        ("day_s = 700", "day_s = 7", "home.stillness.day_s is 7"),
+        ("goes_out", "flies", "at[1].resident is 'flies'"),
+        ('{ id = "motion-1", kind = "motion" }, ', "", "only with a motion sensor"),
+    ],
+)
+def test_a_stillness_or_resident_that_cannot_be_is_refused(old: str, new: str, said: str) -> None:
+    with pytest.raises(Told) as told:
+        parsed(STILL.replace(old, new))
+    assert said in told.value.en
