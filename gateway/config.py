@@ -30,7 +30,8 @@ DEBOUNCE_S: Final = 2  # a flicker is over by then; a machine that has a capacit
 DEBOUNCE_S_MAX: Final = 90  # lost mains is to be an alarm within 100 s, and 10 s are for the way (GB 26875)
 LOW_PCT: Final = 20  # of a day's backup: some hours to find somebody
 
-STILL_S: Final = (600, 172_800)  # nobody moves for less; two days are no watch any more
+STILL_S: Final = (600, 172_800)  # shorter, and it asks who reads a book; two days are no watch any more
+STILL_S_SIMULATED: Final = 60  # where an evening is played in a minute
 ANSWER_S: Final = (30, 1800)  # to get up and to the button; beyond half an hour nobody waits for an answer
 AWAY_S: Final = (60, 7200)  # below a minute nobody has come in from the door yet
 OFFSET_MIN: Final = (-720, 840)  # of all time zones
@@ -141,7 +142,7 @@ def load(path: Path) -> Config:
         resident=_driver(top.table("resident", {})),
         chime=_driver(top.table("chime", {})),
         power=_power(top.table("power", {}), folder),
-        stillness=stillness(top.table("stillness", {})),
+        stillness=stillness(top.table("stillness", {}), simulation),
         socket=folder / _status_socket(top.table("status", {})),
     )
     top.finish()
@@ -289,9 +290,10 @@ def _power(row: Table, folder: Path) -> PowerConfig:
     return power
 
 
-def stillness(row: Table) -> Rule:
+def stillness(row: Table, simulation: bool = False) -> Rule:
     """When a still home is too still: what is not said is ORDINARY. Raises Told."""
-    day_s = row.number("day_s", *STILL_S, ORDINARY.day_ms // 1000)
+    least_s = STILL_S_SIMULATED if simulation else STILL_S[0]
+    day_s = row.number("day_s", least_s, STILL_S[1], ORDINARY.day_ms // 1000)
     found = Rule(
         day_ms=day_s * 1000,
         night_ms=row.number("night_s", day_s, STILL_S[1], max(day_s, ORDINARY.night_ms // 1000)) * 1000,

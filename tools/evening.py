@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from gateway.home.stillness import Rule
+from protocol.words import RAISED
 from sim.case import TerminalSpec
 from sim.stage import Stage
 from sim.steps import Step
@@ -21,10 +23,13 @@ from .locale import language, say
 from .timeline import GATEWAY, HOME, TROUBLE, Timeline
 
 SEED: Final = 1
+HEARTBEATS_S: Final = 20  # of the terminals on the line, so that stillness is soon told of
+# Hours in a real home; between two presses of this evening lies less.
+STILLNESS: Final = Rule(day_ms=90_000, night_ms=90_000, answer_ms=30_000, away_ms=60_000)
 SCENE_S_MAX: Final = 60.0  # for what a scene waits for; it comes within a second or two
 LOOK_S: Final = 0.02
 SETTLE_S: Final = 0.1  # the journals' last lines are a few ms behind the status
-MUST: Final = ("smoke", "gas", "flood", "button", "bracelet_sos", "mains_lost")  # raised and receipted
+MUST: Final = ("smoke", "gas", "flood", "inactivity", "button", "bracelet_sos", "mains_lost")  # raised and receipted
 
 
 class Evening:
@@ -39,11 +44,11 @@ class Evening:
             TerminalSpec("smoke-1", "smoke", say("kitchen", "厨房")),
             TerminalSpec("gas-1", "gas", say("kitchen", "厨房")),
             TerminalSpec("flood-1", "flood", say("bathroom", "卫生间")),
-            TerminalSpec("motion-1", "motion", say("living room", "客厅")),
+            TerminalSpec("motion-1", "motion", say("living room", "客厅"), HEARTBEATS_S * 3),
             TerminalSpec("door-1", "door", say("hall", "门厅")),
             TerminalSpec("bracelet-1", "bracelet", ""),
         )
-        self.stage = Stage(folder / "site", terminals, SEED, rate)
+        self.stage = Stage(folder / "site", terminals, SEED, rate, stillness=STILLNESS)
         self.site = self.stage.site
         self.home = self.stage.home
         self._timeline = Timeline(console, self.stage.mono_ms)
@@ -109,9 +114,10 @@ class Evening:
         """Whether a terminal has had such an event to tell of."""
         return any((promise.kind, promise.phase) == (kind, phase) for promise in self.home.promises())
 
-    def raised(self, kind: str) -> bool:
-        """Whether the gateway has raised an alarm of this kind."""
-        return any(heard.line.fields["kind"] == kind for heard in self.site.lines("agent", "raised"))
+    def raised(self, kind: str, phase: str = RAISED) -> bool:
+        """Whether the gateway has made such an event."""
+        found = (heard.line.fields for heard in self.site.lines("agent", "raised"))
+        return any((fields["kind"], fields["phase"]) == (kind, phase) for fields in found)
 
     def call_back(self) -> None:
         """Somebody at the desk calls back, and the resident is told."""

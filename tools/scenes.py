@@ -12,6 +12,7 @@ FORGERIES: Final = 3
 CUT_S: Final = 33.0  # of the demo's clock: long enough for the resident to be told, after 30 s, to phone
 DARK_S: Final = 6.0  # without mains; a flicker of 2 s would be none
 GAS_S_MAX: Final = 180.0  # from a pipe that is torn off to the alarm; it takes half a minute to be sure
+STILL_S_MAX: Final = 180.0  # the rule of the demo, a heartbeat, and the time to answer
 CLEAN_S_MAX: Final = 120.0  # until a minute of clean air, or of a dry floor, has passed
 
 
@@ -21,6 +22,7 @@ def _leave(evening: Evening) -> None:
         "老伴出门散步；灶具管道被扯断，无人察觉",
     )
     evening.do("bracelet-1", "go_out", "bracelet-1 leaves for a walk", "bracelet-1 出门散步", distance_m=150)
+    evening.do("motion-1", "pass", "somebody walks through the living room", "有人走过客厅")
     evening.do("gas-1", "pipe", "gas gathers in the kitchen", "厨房燃气渐浓")
 
 
@@ -118,6 +120,13 @@ def _gas(evening: Evening) -> None:
     )
 
 
+def _still(evening: Evening) -> None:
+    evening.scene("Nobody moves any more; the gateway asks, and nobody answers", "再无人活动；网关询问，无人应答")
+    evening.until(lambda: evening.raised("inactivity"), STILL_S_MAX)
+    evening.do("motion-1", "pass", "a neighbour comes in and finds him", "邻居进门，找到了老人")
+    evening.until(lambda: evening.raised("inactivity", "restored"), SCENE_S_MAX)
+
+
 def _quiet(evening: Evening) -> None:
     evening.scene(
         "Smoke and water are gone; the gas is aired out when the team is at the door",
@@ -130,5 +139,5 @@ def _quiet(evening: Evening) -> None:
 
 
 SCENES: Final[tuple[Callable[[Evening], None], ...]] = (
-    *(_leave, _press, _smoke, _flood, _cut, _dark, _kill, _sos, _forge, _replay, _gas, _quiet),
+    *(_leave, _press, _smoke, _flood, _cut, _dark, _kill, _sos, _forge, _replay, _gas, _still, _quiet),
 )
