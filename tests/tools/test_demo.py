@@ -61,9 +61,9 @@ def test_nothing_was_lost_or_doubled_and_what_was_forged_was_refused(evening):
     assert out["repeats_absorbed"] == counters.get("repeats_absorbed", 0)  # not there until there is one
     assert out["link_replays_refused"] > 0
     assert {row["kind"] for row in rows if row["phase"] == "raised"} >= {
-        *("smoke", "gas", "flood", "button", "bracelet_sos", "mains_lost"),
+        *("smoke", "gas", "flood", "inactivity", "button", "bracelet_sos", "mains_lost"),
     }
-    assert {row["kind"] for row in rows if row["phase"] == "restored"} >= {"smoke", "flood", "mains_lost"}
+    assert {row["kind"] for row in rows if row["phase"] == "restored"} >= {"smoke", "flood", "inactivity", "mains_lost"}
 
 
 def test_the_bracelets_call_says_where_it_is(evening):
@@ -83,6 +83,7 @@ def test_its_timeline_tells_each_scene(evening):
         "old frames",
         "120 or 119",
         "centre is calling",
+        "Are you all right?",
         "lost 0",
     ):
         assert words in printed
