@@ -111,12 +111,16 @@ class Database:
         self._count(rows_changed)
         return Written(refused, intervals_of(ids), rows_changed > 0)
 
-    def take(self, events: Iterable[Event], state: Mapping[str, bytes], now_s: int, settled: bool = False) -> None:
+    def take(self, events: Iterable[Event], now_s: int, settled: bool) -> None:
         """What another database held, in one synced transaction; what is here already is left as it is. `settled`: the
         first centre has these events, and others may lack them."""
         rows, _ = _rows(events, now_s, sum(self._bits))
         with transaction(self._connection):
             self._connection.executemany(_INSERT.format(settled=int(settled)), rows)
+
+    def take_state(self, state: Mapping[str, bytes]) -> None:
+        """As `take`, of the core's state."""
+        with transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR IGNORE INTO state (name, crc, value) VALUES (?, ?, ?)",
                 [(name, _state_crc(name, value), value) for name, value in state.items()],
@@ -174,7 +178,7 @@ class Database:
         rows = self._connection.execute(_ISLANDS, (INTERVALS_MAX,)).fetchall()
         return [Interval(*row) for row in rows if all(type(n) is int and 0 <= n <= INT_MAX for n in row)]
 
-    def settled_keys(self, intervals: Sequence[Interval], limit: int, centre: int = 0) -> list[Key]:
+    def settled_keys(self, intervals: Sequence[Interval], limit: int, centre: int) -> list[Key]:
         """Of the settled rows within `intervals` up to `limit`, without what waits for a receipt of this centre: the
         last that were written, but in the order of their ids. There is no index of them: all rows are looked at."""
         rows = self._connection.execute(

@@ -30,7 +30,6 @@ _NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 _FULL_ADVICE: Final = "the disk is full; make room"
 _ADVICE: Final = {
     sqlite3.SQLITE_BUSY: "another process has it open; stop that one",
-    sqlite3.SQLITE_FULL: _FULL_ADVICE,
     sqlite3.SQLITE_READONLY: "it cannot be written; remount the disk or check the card's switch and the owner",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that the folder exists and belongs to this user",
     sqlite3.SQLITE_IOERR: "the disk fails; replace the card",
@@ -40,8 +39,7 @@ _ADVICE: Final = {
 def is_damage(error: Exception) -> bool:
     """What is in the file is at fault, and trying again is of no use."""
     if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)
-        return code is None or code & 0xFF not in _TRANSIENT
+        return _code(error) not in _TRANSIENT
     return isinstance(error, Damaged | UnicodeDecodeError)  # the latter where SQLite quotes a damaged schema
 
 
@@ -54,11 +52,15 @@ def is_full(error: Exception) -> bool:
     """The disk, or what this user may have of it, is full."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_FULL
+    return _code(error) == sqlite3.SQLITE_FULL
 
 
 def told(path: Path, error: Exception) -> str:
     """What a person is told of it."""
-    code = getattr(error, "sqlite_errorcode", None)
-    advice = _FULL_ADVICE if is_full(error) else _ADVICE.get(code & 0xFF) if code is not None else None
+    advice = _FULL_ADVICE if is_full(error) else _ADVICE.get(_code(error))
     return f"{path}: {error}" + (f": {advice}" if advice else "")
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code; 0 where the error has none, for it is not SQLite's own."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

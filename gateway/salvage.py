@@ -64,14 +64,14 @@ def salvage(path: Path, gateway: str, into: Database, now_s: int, connect: Conne
                     fresh = {event.id: event for event in events if event.id not in found}
                     if not fresh and events:
                         break  # the other way came as far
-                    into.take(fresh.values(), {}, now_s, settled)
+                    into.take(fresh.values(), now_s, settled)
                     found.update(fresh)
-        if next(_readable(connection, OWNER), None) in ((0,), (mark(gateway),)):
-            into.take([], dict(state_of(_readable(connection, STATE))), now_s)
+        if any(owner in (0, mark(gateway)) for (owner,) in _readable(connection, OWNER)):
+            into.take_state(dict(state_of(_readable(connection, STATE))))
     return len(found)
 
 
 def _readable(connection: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
     """The rows up to the first that cannot be read."""
-    with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
+    with contextlib.suppress(sqlite3.Error, ValueError):  # as above
         yield from connection.execute(query)

@@ -200,7 +200,7 @@ class Store:
             self.close()
             return self._loaded(load, unwritten)
 
-    def find(self, intervals: tuple[Interval, ...], limit: int, centre: int = 0) -> Found:
+    def find(self, intervals: tuple[Interval, ...], limit: int, centre: int) -> Found:
         """What can be read of these settled events; nothing while the disk fails, for the centre asks again."""
         found: dict[EventId, Event] = {}
         if self._database is not None:
@@ -311,7 +311,7 @@ class Store:
         state = {} if self._database is None else self._database.state()
         last_epoch = 0 if self._database is None else self._database.last_epoch()
         events = dict(unwritten.events)
-        in_memory = sorted(map(key_of, events.values()), key=lambda key: key.id)
+        in_memory = sorted(map(key_of, events.values()))  # by their ids, for none has a number
 
         def keys() -> Iterable[Key]:
             stored = () if self._database is None else self._database.waiting(centre)
@@ -329,7 +329,7 @@ class Store:
         )
 
     def _read(self, keys: Sequence[Key]) -> dict[EventId, Event]:
-        if self._database is None or not keys:
+        if self._database is None:
             return {}
         events, damaged = self._database.read(keys)
         if damaged:

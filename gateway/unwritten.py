@@ -81,7 +81,7 @@ class Unwritten:
         urgent = {name: event for name, event in self.events.items() if event.severity != TROUBLE}
         rest = {name: event for name, event in self.events.items() if event.severity == TROUBLE}
         return (
-            Unwritten(urgent, self.state, since_ms=self.since_ms),
+            Unwritten(urgent, self.state),
             replace(self, events=rest, state={}, since_ms=self.since_ms if rest else None),
         )
 
