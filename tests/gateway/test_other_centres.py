@@ -21,12 +21,12 @@ from gateway.delivery import PATH_LOST_MS, Delivery, numbered
 from gateway.home.core import Home
 from gateway.home.messages import Reading
 from gateway.home.roster import Roster, Terminal
-from gateway.outbox import SETTLE_MS_MAX, Loaded, Outbox, Replaced
+from gateway.outbox import SETTLE_MS_MAX, Found, Loaded, Outbox, Replaced
 from gateway.store import RETRY_MS_MAX
 from gateway.uplinks.mqtt import Downlink, UplinkState
 from protocol import envelope, record, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
-from protocol.record import RESEND, Command, Event, EventId, Heartbeat, Interval, Now, Receipt, Source, Stamp
+from protocol.record import INT_MAX, RESEND, Command, Event, EventId, Heartbeat, Interval, Now, Receipt, Source, Stamp
 from protocol.words import LIFE, TROUBLE
 from sim.disk import Disk
 from sim.vfs import connect
@@ -96,16 +96,23 @@ def test_a_centre_that_is_new_gets_what_happens_from_now_on_and_one_that_is_gone
 
 
 def test_what_another_centre_still_waits_for_is_not_found_for_it_once_more(path: Path) -> None:
-    database = Database(path, "gw-1", others=[OTHER])
-    database.write([event(n) for n in range(4)], {}, [span(0, 2)], NOW_S, [(1, span(1, 3))])
-    found = [[key.id.sequence for key in database.settled_keys([span(0, 9)], 9, centre)] for centre in (0, 1)]
-    assert found == [[0, 1, 2], [1, 2]]
+    database = Database(path, "gw-1", others=[OTHER, THIRD])
+    database.write([event(n) for n in range(4)], {}, [span(0, 2)], NOW_S, [(1, span(1, 3)), (2, span(2, 3))])
+    found = [[key.id.sequence for key in database.settled_keys([span(0, 9)], 9, centre)] for centre in (0, 1, 2)]
+    assert found == [[0, 1, 2], [1, 2], [2]]
 
 
 def test_numbers_that_no_event_has_are_received_too(path: Path) -> None:
     database = Database(path, "gw-1", others=[OTHER])
-    database.write([event(1)], {}, [], NOW_S, [(1, Interval(2**64 - 1, 0, 9)), (1, Interval(7, 1, 2**64 - 1))])
+    events = [event(1), event(INT_MAX)]
+    database.write(events, {}, [], NOW_S, [(1, Interval(2**64 - 1, 0, 9)), (1, Interval(7, 1, 2**64 - 1))])
     assert waiting(database, 1) == []
+
+
+def test_the_largest_number_is_received(path: Path) -> None:
+    database = Database(path, "gw-1", others=[OTHER])
+    database.write([event(1), event(INT_MAX)], {}, [], NOW_S, [(1, span(INT_MAX))])
+    assert waiting(database, 1) == [1]
 
 
 def test_a_home_with_one_centre_writes_nothing_for_others() -> None:
@@ -198,6 +205,20 @@ def test_receipts_of_each_centre_count_for_what_is_not_on_disk_yet() -> None:
     after = Bench(bench.disk)
     assert after.waiting(0) == [2, 3]
     assert after.waiting(1) == [0, 3]
+
+
+def test_each_centre_finds_what_it_has_receipted() -> None:
+    bench = Bench()
+    bench.outbox.commit([event(n) for n in range(4)], {})
+    bench.outbox.settle([span(0, 2)])
+    bench.outbox.settle([span(1, 3)], centre=1)
+    bench.work()
+    for centre in (0, 1):
+        bench.outbox.find([span(0, 9)], 9, centre)
+    bench.messages.clear()
+    bench.work()
+    found = [[row.id.sequence for row in one.rows] for one in bench.messages if isinstance(one, Found)]
+    assert found == [[0, 1, 2], [1, 2]]
 
 
 # --- the agent ---

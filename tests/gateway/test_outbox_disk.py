@@ -361,16 +361,16 @@ def test_a_disk_that_cannot_be_read_while_it_runs_leaves_memory_and_heals(bench:
 
 
 def test_nothing_settled_is_found_while_the_disk_cannot_be_read(bench: Bench) -> None:
-    bench.outbox.commit([event(n) for n in range(100)], {})
+    bench.outbox.commit([event(n) for n in range(3000)], {})  # more than SQLite has in memory
     bench.work()
     bench.outbox.settle([Interval(7, 0, 99)])
     bench.wait(1_000 + SETTLE_MS_MAX)
-    bench.connection.execute("PRAGMA shrink_memory")  # what it has read it must read again
     bench.disk.failing = frozenset({"read"})
     bench.outbox.find((Interval(7, 0, 9),), 5)
     told, found = bench.work()
     assert isinstance(told, Stored)
     assert (told.ok, "I/O error" in told.detail, found) == (False, True, Found(()))
+    assert bench.outbox.counters["outbox_failures"] == 1
     bench.disk.failing = frozenset()
     assert bench.wait(bench.mono_ms + RETRY_MS_MAX) == [Stored(True)]
     bench.outbox.find((Interval(7, 0, 9),), 5)
@@ -437,7 +437,9 @@ def test_a_disk_that_reads_nothing_for_an_hour_loses_nothing(bench: Bench, at_th
     assert list(bench.disk.path("/data").glob("*corrupt*")) == []
 
 
-def test_a_page_that_cannot_be_read_any_more_costs_what_is_on_it(bench: Bench) -> None:
+@pytest.fixture
+def with_a_bad_sector(bench: Bench) -> Disk:
+    """A disk of an outbox that has stopped: 200 events, and a sector amid them that cannot be read any more."""
     for n in range(200):
         bench.outbox.commit([event(n)], {"a": b"%d" % n})
         bench.work()
@@ -453,7 +455,47 @@ def test_a_page_that_cannot_be_read_any_more_costs_what_is_on_it(bench: Bench) -
         return genuine(file, amount, offset)
 
     bench.disk.read = read  # type: ignore[method-assign]
+    return bench.disk
+
+
+def test_what_cannot_be_read_is_tried_again_for_its_time_before_it_is_set_aside(with_a_bad_sector: Disk) -> None:
+    def aside() -> list[Path]:
+        return list(with_a_bad_sector.path("/data").glob("*corrupt*"))
+
+    after = Bench(with_a_bad_sector)
+    after.mono_ms = 10 * UNREADABLE_MS
+    end_ms = after.mono_ms + UNREADABLE_MS
+    after.wait(end_ms - 1)
+    assert not aside()
+    after.mono_ms = end_ms
+    after.outbox.commit([event(1_000)], {})  # an alarm is tried at once
+    after.work()
+    assert aside()
+
+
+def test_a_damaged_database_that_cannot_be_set_aside_is_tried_again(bench: Bench) -> None:
+    bench.outbox.commit([event(1)], {})
+    bench.outbox.close()
+    bench.work()
+    bench.disk.files["/data/outbox.db"].seen[60:64] = (999).to_bytes(4, "big")  # of a later version
+    genuine = bench.disk.rename
+
+    def rename(name: str, new: str) -> None:
+        raise OSError(errno.EIO, "the folder cannot be written")
+
+    bench.disk.rename = rename  # type: ignore[method-assign]
     after = Bench(bench.disk)
+    (told,) = after.work()
+    assert isinstance(told, Stored)
+    assert "version 999" in told.detail
+    assert after.outbox.deadline() == after.mono_ms + RETRY_MS
+    bench.disk.rename = genuine  # type: ignore[method-assign]
+    came = after.wait(after.mono_ms + RETRY_MS_MAX)
+    assert [message.salvaged for message in came if isinstance(message, Replaced)] == [1]
+
+
+def test_a_page_that_cannot_be_read_any_more_costs_what_is_on_it(with_a_bad_sector: Disk) -> None:
+    after = Bench(with_a_bad_sector)
     after.outbox.commit([event(1_000)], {})
     assert after.waiting() == [1_000]
     came = after.wait(after.mono_ms + UNREADABLE_MS + 2 * RETRY_MS_MAX)
@@ -481,9 +523,11 @@ def test_what_was_salvaged_goes_on_where_the_new_database_fails_half_way(bench: 
     came = after.work()
     assert Committed((EventId(7, 5_000),)) in came  # it is not held up
     assert not any(isinstance(message, Replaced) for message in came)
+    assert 100 < len(after.waiting(10_000)) < 3_000  # what has been taken can be sent already
     bench.disk.room_bytes = None
     came = after.wait(after.mono_ms + 2 * TIDY_RETRY_MS)
     assert [message.salvaged for message in came if isinstance(message, Replaced)] == [3_000]
+    assert Stored(True) in came
     after.outbox.load(9)
     loaded = [message for message in after.work() if isinstance(message, Loaded)][-1]
     assert loaded.state == {"a": b"2900", "b": b"new"}
@@ -538,10 +582,22 @@ def test_what_is_pruned_is_no_longer_told(bench: Bench, monkeypatch: pytest.Monk
     assert [one.id.sequence for one in found.rows] == [902, 903, 904, 905]
 
 
-def test_nothing_is_found_on_a_disk_that_cannot_be_read(bench: Bench) -> None:
+def test_a_pruning_that_fails_is_told_and_tried_again_after_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "ROWS_MAX", 100)
     bench.outbox.commit([event(n) for n in range(1_000)], {})
-    bench.outbox.settle([Interval(7, 0, 999)])
     bench.work()
-    bench.disk.failing = frozenset({"read"})
-    bench.outbox.find([Interval(7, 0, 9)], 9)
-    assert Found(()) in bench.work()
+    bench.outbox.settle([Interval(7, 0, 999)])
+    bench.mono_ms += SETTLE_MS_MAX
+    bench.outbox.perform(bench.outbox.begin())
+    assert bench.outbox.due()  # the pruning has begun
+    bench.disk.failing = frozenset({"sync"})
+    (told,) = bench.work()
+    assert isinstance(told, Stored)
+    assert (told.ok, "I/O error" in told.detail) == (False, True)
+    assert bench.outbox.counters["outbox_failures"] == 1
+    assert bench.outbox.deadline() == bench.mono_ms + TIDY_RETRY_MS
+    bench.disk.failing = frozenset()
+    assert bench.wait(bench.mono_ms + TIDY_RETRY_MS) == [Stored(True)]
+    assert settled(bench) == [Settled((Interval(7, 900, 999),), all=True)]

@@ -186,6 +186,56 @@ def test_a_disk_that_never_had_room_for_the_reserve_takes_alarms_to_the_last_byt
     disk.kill()
 
 
+@pytest.fixture
+def modelled(tmp_path: Path) -> Iterator[Bench]:
+    yield from on_the_model(tmp_path)
+
+
+def on_a_full_disk(bench: Bench) -> None:
+    """Until the reserve has gone to alarms."""
+    bench.fill()
+    n = 0
+    while bench.reserve.exists():
+        n += 1
+        bench.commit(event(n))
+
+
+def test_alarms_that_overtake_troubles_on_a_full_disk_are_sent_in_their_place(modelled: Bench) -> None:
+    on_a_full_disk(modelled)
+    modelled.outbox.commit([event(5_000, TROUBLE), event(5_001)], {})
+    assert Committed((EventId(7, 5_001),)) in modelled.work()
+    assert modelled.waiting()[-2:] == [5_000, 5_001]  # of one terminal, the one from memory and the other from the disk
+
+
+def test_troubles_that_came_with_an_alarm_are_written_when_there_is_room(modelled: Bench) -> None:
+    on_a_full_disk(modelled)
+    modelled.outbox.commit([event(5_000), event(5_001, TROUBLE)], {})
+    modelled.work()
+    assert modelled.outbox.pending_since_ms() == modelled.mono_ms
+    modelled.free()
+    modelled.mono_ms += TIDY_RETRY_MS
+    assert Committed((EventId(7, 5_001),)) in modelled.work()
+    assert modelled.outbox.pending_since_ms() is None
+
+
+def test_the_state_beside_an_alarm_takes_the_reserve_too(modelled: Bench) -> None:
+    on_a_full_disk(modelled)
+    modelled.commit(event(5_000))
+    assert modelled.outbox.stop(0) is False
+    modelled.work()
+    assert modelled.outbox.stop(0)
+    modelled.open()
+    modelled.outbox.load(10_000)
+    assert [message.state for message in modelled.work() if isinstance(message, Loaded)] == [{"a": b"5000"}]
+
+
+def test_a_database_that_is_removed_while_the_disk_is_full_is_begun_again_with_the_alarm(modelled: Bench) -> None:
+    on_a_full_disk(modelled)
+    modelled.path.unlink()
+    assert modelled.commit(event(5_000)) == [5_000]
+    assert modelled.waiting() == [5_000]
+
+
 def test_a_start_on_a_full_disk_brings_what_waits(bench: Bench) -> None:
     for n in range(100):
         bench.commit(event(n))

@@ -85,6 +85,25 @@ def test_receipts_are_bounded_and_the_newest_stay() -> None:
     assert work.settled[-1].last == INTERVALS_MAX + 4
 
 
+def test_receipts_of_other_centres_are_bounded_and_the_newest_stay() -> None:
+    work = Unwritten()
+    for number in range(INTERVALS_MAX + 5):
+        work.receive([Interval(7, number, number)], 1)
+    assert len(work.received) == INTERVALS_MAX
+    assert work.received[-1] == (1, Interval(7, INTERVALS_MAX + 4, INTERVALS_MAX + 4))
+
+
+@pytest.mark.parametrize(("left", "since_ms"), [([event(2, TROUBLE)], 10), ([], None)])
+def test_what_is_left_when_alarms_are_written_has_waited_as_long_if_there_is_any(
+    left: Sequence[Event], since_ms: int | None
+) -> None:
+    work = Unwritten()
+    work.commit([event(1), *left], {"a": b"x"}, 10)
+    urgent, rest = work.split()
+    assert (list(urgent.events.values()), urgent.state) == ([event(1)], {"a": b"x"})
+    assert (list(rest.events.values()), rest.state, rest.since_ms) == (left, {}, since_ms)
+
+
 def test_it_is_empty_until_something_has_to_be_written() -> None:
     work = Unwritten()
     work.by(5)
