@@ -40,7 +40,7 @@ UNTESTED: Final = "untested"  # no test comes by it
 OUTCOMES: Final = (KILLED, STOPPED, SURVIVED, UNTESTED)
 _BY_EXIT: Final = {0: SURVIVED, 1: KILLED, 2: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED}  # pytest's and mutmut's
 _SQL: Final = re.compile(
-    r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|AND|ORDER|SET|RETURNING|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
+    r'"[^"]*\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|AND|ORDER|SET|RETURNING|ASC|DESC|PRAGMA|BEGIN|COMMIT|ROLLBACK)\b[^"]*"'
 )
 
 
@@ -92,11 +92,14 @@ AREAS: Final[dict[str, Area]] = {
         (
             "tests/gateway/test_unwritten.py",
             "tests/gateway/test_storage.py",
+            "tests/gateway/test_faults.py",
+            "tests/gateway/test_salvage.py",
             "tests/gateway/test_schema.py",
             "tests/gateway/test_pruning.py",
             "tests/gateway/test_reserve.py",
             "tests/gateway/test_outbox_disk.py",
             "tests/gateway/test_outbox.py",
+            "tests/gateway/test_other_centres.py",
             "tests/gateway/test_database_torn.py",
         ),
         95,

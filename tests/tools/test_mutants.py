@@ -167,6 +167,7 @@ def test_sql_in_other_letters_is_the_same() -> None:
 
     assert is_same(changed('run("DELETE FROM events")', 'run("delete from events")'))
     assert is_same(changed('run("x", " WHERE a = ?", a)', 'run("x", " WHERE A = ?", a)'))
+    assert is_same(changed('for order in ("ASC", "DESC"):', 'for order in ("asc", "DESC"):'))
     assert not is_same(changed('run("DELETE FROM events")', 'run("XXDELETE FROM eventsXX")'))
     assert not is_same(changed('run("DELETE FROM events")', "run(None)"))
     assert not is_same(changed('say("smoke", "DELETE FROM a")', 'say("SMOKE", "DELETE FROM a")'))
