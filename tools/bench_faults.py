@@ -227,7 +227,9 @@ def _fires(data: Path) -> Iterator[Signal]:
 
 def _burning(order: Signal, fire: Curve, begins_ms: int, lasts_ms: int) -> Signal:
     def value(t_ms: int) -> float:
-        return fire(t_ms - begins_ms) if begins_ms <= t_ms < begins_ms + lasts_ms else order(t_ms)
+        if begins_ms <= t_ms < begins_ms + lasts_ms:
+            return min(SMOKE.most, fire(t_ms - begins_ms))  # beyond its range a chamber tells a fault too, as it must
+        return order(t_ms)
 
     return value
 
