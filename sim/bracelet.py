@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
+from gateway.home.fence import OUT, UNCLEAR
+from gateway.home.whereabouts import EXIT
 from protocol import nmea
 from protocol.geo import E7, Position, distance_m
 from sim.line import stream
+from sim.sides import Sides
 from sim.terminals import BATTERY_FULL_PCT, BATTERY_WEAK_PCT, SAMPLES_MAX, Notice, Promise, unnoticed
 from sim.walk import HOME, Walk
 
 SECOND_MS: Final = 1000  # between two fixes
+STIRRED_MS: Final = 30_000  # after an action of a case, or the end of a walk or a call, before it rests
 REPEAT_MS: Final = 2000  # of what is not acknowledged
 BATTERY_MS: Final = 60_000  # between two words about the battery
 HELD_MAX: Final = 16  # presses of a person in distress; the oldest makes room
@@ -26,7 +30,8 @@ _WORDS: Final = {"bracelet_sos": "SOS", "bracelet_fall": "FALL"}
 
 class Bracelet:
     """Pure: bytes and the time (monotonic ms) in, bytes out; used as sim.terminals.Played is. `utc_ms` is the wall
-    clock at mono 0. With a `recording`, the receiver says the next piece of it each second, and then no more."""
+    clock at mono 0. With a `recording`, the receiver says the next piece of it each second, and then no more. While
+    its wearer stays and it holds no call, it has a fix every `rest_ms` only. `fence_m` is the radius of its fence."""
 
     kind: Final = "bracelet"
 
@@ -38,6 +43,8 @@ class Bracelet:
         utc_ms: int,
         notice: Notice = unnoticed,
         recording: Sequence[bytes] | None = None,
+        rest_ms: int = SECOND_MS,
+        fence_m: int | None = None,
     ):
         self.name = name
         self.alive = True
@@ -56,7 +63,11 @@ class Bracelet:
         self._garbled = False
         self._battery_pct = BATTERY_FULL_PCT
         self._past: list[Promise] = []
-        self._second = now + self._random.randrange(SECOND_MS)
+        self._second = now + self._random.randrange(SECOND_MS)  # when the next fix is due
+        self._rest_ms = rest_ms
+        self._walking = False
+        self._stirred_ms = now  # when it was last not at rest
+        self._sides = Sides(fence_m) if fence_m else None
         self._boot(now)
 
     def _boot(self, now: int) -> None:
@@ -84,11 +95,22 @@ class Bracelet:
         return not self.alive
 
     def standing(self) -> frozenset[str]:
-        """The kinds of trouble that stand at the bracelet itself, now."""
-        return frozenset({"battery_low"} if self._battery_pct == BATTERY_WEAK_PCT else ())
+        """The kinds of trouble that stand at the bracelet itself, now; and its exit, where its fixes are sure of it."""
+        low = {"battery_low"} if self._battery_pct == BATTERY_WEAK_PCT else set()
+        return frozenset(low | ({EXIT} if self._sides and self._sides.sure == OUT else set()))
+
+    def unclear(self) -> frozenset[str]:
+        """The kinds of which its fixes say neither."""
+        return frozenset({EXIT} if self._sides and self._sides.sure == UNCLEAR else ())
+
+    def forget(self) -> None:
+        """What its fixes said until now does not count: perhaps nobody heard it."""
+        if self._sides is not None:
+            self._sides.forget()
 
     def resting(self) -> bool:
-        return True
+        """Whether its wearer has arrived, as of its last fix."""
+        return not (self.alive and self._walking)
 
     def watch(self) -> None:
         """From now on keeps how far from home its receiver thinks it is, in m, in `samples`."""
@@ -96,13 +118,14 @@ class Bracelet:
 
     def do(self, action: str, now: int, distance_m: int = GO_OUT_M) -> None:
         """One action of a case."""
+        self._stir(now)
         match action:
             case "sos" | "fall":
                 self._offer(KINDS[action], now)
             case "go_out":
-                self._walk.go(distance_m, now)
+                self._go(distance_m, now)
             case "go_home":
-                self._walk.go(0, now)
+                self._go(0, now)
             case "no_fix" | "fix":
                 self._sees = action == "fix"
             case "garble" | "clear":
@@ -182,14 +205,35 @@ class Bracelet:
     # --- the receiver ---
 
     def _receiver(self, now: int) -> list[bytes]:
-        self._second += SECOND_MS * (1 + (now - self._second) // SECOND_MS)
+        self._walking = self._walk.walking(now)
+        if self._held or self._walking:
+            self._stirred_ms = now
+        pause_ms = SECOND_MS if now - self._stirred_ms < STIRRED_MS else self._rest_ms
+        self._second += pause_ms * (1 + (now - self._second) // pause_ms)
         if self._recording is not None:
             self.said += 1
             return list(self._recording[self.said - 1 : self.said])
         fix = self._walk.fix(now) if self._sees else None
-        if self._watched and fix is not None:
-            self.samples.append((now, round(distance_m(HOME, fix))))
+        if fix is not None:
+            self._look(fix, now)
         return located(fix, datetime.fromtimestamp((self._utc_ms + now) / 1000, UTC))
+
+    def _stir(self, now: int) -> None:
+        """It rests no more: the next fix is due in a second."""
+        self._stirred_ms = now
+        self._second = min(self._second, now + SECOND_MS)
+
+    def _go(self, distance_m: int, now: int) -> None:
+        self._walk.go(distance_m, now)
+        self._walking = self._walk.walking(now)
+
+    def _look(self, fix: Position, now: int) -> None:
+        """How far from home that is."""
+        away_m = distance_m(HOME, fix)
+        if self._watched:
+            self.samples.append((now, round(away_m)))
+        if self._sides is not None:
+            self._sides.fixed(away_m, now)
 
     def _through_noise(self, said: bytes) -> bytes:
         """A sentence on a bad line."""

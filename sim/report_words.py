@@ -84,6 +84,8 @@ WHAT: Final[dict[str, tuple[str, str]]] = {
     "no_fix": ("stopped", "无定位"),
     "fix": ("started", "恢复定位"),
     "garble": ("stopped", "数据混乱"),
+    "worn_out": ("stopped", "寿命到期"),
+    "replaced": ("started", "更换新件"),
     "dead": ("stopped", "停机"),
     "alive": ("started", "恢复工作"),
     "tamper": ("stimulus", "拆动"),
@@ -175,6 +177,7 @@ FAULTS: Final[dict[str, str]] = {
     "dead": "停机",
     "no_fix": "无定位",
     "garbled": "数据混乱",
+    "worn_out": "寿命到期",
     "tamper": "拆动",
     "battery_low": "电量低",
     "unplugged": "线路拔除",
@@ -222,6 +225,9 @@ FAULTS: Final[dict[str, str]] = {
     "network_faults": "网络不良",
     "terminal_dead": "终端停机",
     "battery_changed": "更换电池",
+    "bracelet_garbled": "手环数据混乱",
+    "bracelet_no_fix": "手环无定位",
+    "terminal_worn_out": "终端寿命到期",
 }
 
 

@@ -73,6 +73,7 @@ _FAULTS: Final[dict[tuple[str, str], tuple[str, tuple[str, ...]]]] = {
     ("", "dead"): ("dead", ("alive",)),
     ("", "tamper"): ("tamper", ("untamper",)),
     ("", "battery_low"): ("battery_low", ("battery_changed",)),
+    ("", "worn_out"): ("worn_out", ("replaced",)),
     ("", "no_fix"): ("no_fix", ("fix",)),
     ("", "garble"): ("garbled", ("clear",)),
     **{("", kind): (kind, (*SENSOR_FAULTS, HEALED)) for kind in SENSOR_FAULTS},

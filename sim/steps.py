@@ -29,13 +29,14 @@ SUPPLIES: Final = {"mains": "mains 100", "mains_lost": "lost 90", "backup_low": 
 COMMON_ACTIONS: Final = ("dead", "alive", "tamper", "untamper", "battery_low", "battery_changed", "test", *MISHAPS)
 # What watches for life has no event of its own that a wild logic could cry out.
 _WATCHING: Final = tuple(action for action in COMMON_ACTIONS if action not in ("babble", "quiet"))
+_LIVES: Final = ("worn_out", "replaced")  # of sensors that serve so many years
 BRACELET_ACTIONS: Final = ("sos", "fall", "go_out", "go_home", "no_fix", "fix", "garble", "clear")
 AWAY_M_MAX: Final = 100_000  # a day's walk
 # What a step may say, by what it is said to; a terminal takes its kind's words and the common ones.
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "button": ("press", "long_press", *COMMON_ACTIONS),
-    "smoke": COMMON_ACTIONS,
-    "gas": COMMON_ACTIONS,
+    "smoke": (*COMMON_ACTIONS, *_LIVES),
+    "gas": (*COMMON_ACTIONS, *_LIVES),
     "flood": COMMON_ACTIONS,
     "motion": ("pass", *_WATCHING),
     "door": ("open", "close", *_WATCHING),

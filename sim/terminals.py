@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from devices import gas, smoke
 from devices.button import Button
 from devices.door import Door
 from devices.flood import Flood
@@ -145,6 +146,7 @@ class Played:
         self._conditions = 0
         self._battery_pct = BATTERY_FULL_PCT
         self._past: list[Promise] = []
+        self._turned_ms = now  # when its last turn was
         self._kept: tuple[int, ...] = ()  # what outlives a restart of it
         self._boot(now, warm=True)  # it has been there for long
 
@@ -154,10 +156,11 @@ class Played:
         self._end = WatchedEnd(self.name, self._logic.KIND, self.address, self._key, self._random, now, self._notice)
         self._terminal = Terminal(self._end, self._logic)
 
-    def _reboot(self, now: int, why: str) -> None:
+    def _reboot(self, now: int, why: str, kept: tuple[int, ...] | None = None) -> None:
+        """With what its logic keeps, or what another's has kept."""
         self._end.abandon(why)
         self._past += self._end.promises
-        self._kept = self._logic.kept()
+        self._kept = self._logic.kept() if kept is None else kept
         self._boot(now, warm=why == "brown_out")
 
     def promises(self) -> list[Promise]:
@@ -192,9 +195,18 @@ class Played:
         bits = self._conditions | self._logic.conditions()
         return frozenset(kind for bit, kind in self._says.items() if bits & bit)
 
+    def sign(self) -> tuple[int | None, bool | None]:
+        """Of one that watches for life: when its last sign was (mono ms, to a second), and whether its door is open."""
+        age_s = self._logic.value()
+        active = bool(self._logic.conditions() & codes.ACTIVE)
+        return None if age_s < 0 else self._turned_ms - age_s * 1000, active if self.kind == "door" else None
+
     def resting(self) -> bool:
-        """Whether every press that it was given is over, and every mishap; a chamber's smoke may go on for ever."""
+        """Whether every press that it was given is over, and every mishap, and its sensor is warm; what a sensor
+        measures may go on for ever."""
         if self._brown_out or self._wild or self._twin:
+            return False
+        if self.alive and self._logic.conditions() & codes.WARMING_UP:
             return False
         return self.sensor.resting()
 
@@ -214,6 +226,8 @@ class Played:
             self._conditions &= ~codes.BATTERY_LOW
             self._battery_pct = BATTERY_FULL_PCT
             self._reboot(now, "battery")
+        elif action in ("worn_out", "replaced"):
+            self._reboot(now, "battery", WORN_OUT[self.kind] if action == "worn_out" else ())
         elif action == HEALED:
             self.sensor.heal(now)
         elif action in FAULTS:
@@ -247,6 +261,7 @@ class Played:
         return twin + self._turn(received, now)
 
     def _turn(self, received: bytes, now: int) -> bytes:
+        self._turned_ms = now
         sample = self.sensor.sample(now)
         if self._watched and sample is not None:
             self._keep(sample, now)
@@ -331,6 +346,9 @@ LOGICS: Final[dict[str, type[Logic]]] = {
     "motion": Motion,
     "door": Door,
 }
+
+# What the logic of one that has served its time has kept; another of its kind is put in its place.
+WORN_OUT: Final[dict[str, tuple[int, ...]]] = {"smoke": (smoke.LIFE_MS, 0), "gas": (gas.LIFE_MS,)}
 
 # Phases that no sensor here comes to by itself: those of firmware that tells how its alarm goes on.
 SAID: Final = ("updated", "restored")

@@ -60,6 +60,10 @@ class Walk:
         left_m = self._to_m - self._from_m
         return self._to_m if walked_m >= abs(left_m) else self._from_m + (walked_m if left_m > 0 else -walked_m)
 
+    def walking(self, now: int) -> bool:
+        """Whether the wearer is on the way."""
+        return self.away_m(now) != self._to_m
+
     def fix(self, now: int) -> Position | None:
         """What the receiver says; None: it sees too little of the sky."""
         away_m = self.away_m(now)

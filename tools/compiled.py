@@ -46,8 +46,8 @@ MODULES: Final = (
     *("sim/world/clock.py", "sim/world/gateway.py", "sim/world/network.py", "sim/world/patrol.py"),
     *("sim/world/pieces.py", "sim/world/timeline.py", "sim/world/trace.py", "sim/world/watch.py"),
 )
-# Their tables are replaced while they run (sim/world/coverage), which compiled code would not see.
-INTERPRETED: Final = ("gateway/home/lifecycle.py", "gateway/home/stillness.py")
+# Their tables are replaced while they run (sim/world/coverage), which compiled code would not see of a Final.
+INTERPRETED: Final = ("gateway/home/fence.py", "gateway/home/lifecycle.py", "gateway/home/stillness.py")
 
 
 def main(argv: list[str] | None = None) -> int:

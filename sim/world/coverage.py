@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from devices import measure
-from gateway.home import lifecycle, stillness
+from gateway.home import fence, lifecycle, stillness
 
 CALM: Final = "calm"  # stands for no fault at all
 
@@ -37,6 +37,7 @@ class Coverage:
 TABLES: Final[dict[str, tuple[Any, str]]] = {
     "lifecycle": (lifecycle, "TABLE"),
     "stillness": (stillness, "TABLE"),
+    "fence": (fence, "TABLE"),
     "threshold": (measure, "_NEXT"),
     "threshold_confirmed": (measure, "_CONFIRMED"),
 }

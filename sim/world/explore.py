@@ -11,9 +11,7 @@ from multiprocessing import active_children, get_context
 from typing import Any, Final
 
 from protocol.words import Told
-from sim.sensor_faults import library
-from sim.world import coverage
-from sim.world import plan as planning
+from sim.world import coverage, lives
 from sim.world.coverage import Reached
 from sim.world.defects import planted
 from sim.world.plan import KINDS, Plan, draw
@@ -125,9 +123,7 @@ class Explored:
 
 def fault_kinds() -> tuple[str, ...]:
     """All that a plan can draw."""
-    mishaps = {fault for _, _, fault, _ in planning.MISHAPS if fault}
-    sensors = {f"sensor_{kind}" for sensor in planning.SENSORS.values() for kind in library.kinds_of(sensor)}
-    return (*KINDS, *sorted(mishaps), *sorted(sensors))
+    return (*KINDS, *sorted(lives.fault_kinds()))
 
 
 def _quantiles(values: Sequence[int]) -> dict[str, int]:

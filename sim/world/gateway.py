@@ -404,11 +404,14 @@ class Gateway:
         if life is not None:
             self._end_work(life)
 
+    def terminals(self) -> list[dict[str, Any]]:
+        """What its status shows of each terminal; nothing while it is not ready."""
+        found: list[dict[str, Any]] = self.agent.status(self.clock.now())["terminals"] if self.agent else []
+        return found
+
     def faulty(self) -> list[str]:
         """The terminals whose sensors the gateway itself finds to be at fault."""
-        agent = self.agent
-        terminals = [] if agent is None else agent.status(self.clock.now())["terminals"]
-        return [terminal["id"] for terminal in terminals if terminal["faults"]]
+        return [terminal["id"] for terminal in self.terminals() if terminal["faults"]]
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What must stay within its bounds: its name, how much there is, the most that is allowed."""

@@ -7,30 +7,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from gateway.config import BRACELET
 from sim.case import TerminalSpec
 from sim.line import stream
-from sim.sensor_faults import library
 from sim.steps import Step
+from sim.world.item import LASTS_MS, Item, lasts, moments
+from sim.world.lives import life
 
-DAY_MS: Final = 24 * 3_600_000
-BUTTONS_MAX: Final = 2
-SMOKES_MAX: Final = 2
-PRESSES_A_DAY: Final = 12.0  # of each button: many for a person, few for a test
-FIRES_A_DAY: Final = 8.0
-MISHAPS_A_DAY: Final = 5.0  # of each terminal: its cover, its battery, its end
-SENSOR_FAULTS_A_DAY: Final = 3.0  # of each terminal
-CHATTER_MS: Final = (500, 5_000)  # a contact that chatters moves a hundred times a second
-# One press in so many is followed by a crash so soon that its event is on its way: through the line, to the card, to
-# the centre or back; before half of these the card hangs, so that only the centre may have it.
-AIMED_ONE_IN: Final = 3
-# One terminal in so many that die is played back by a recorder on the line, so that it may look alive.
-MIMICKED_ONE_IN: Final = 3
-MIMIC_MS_MAX: Final = 900_000
-AIMED_MS: Final = (30, 250)
-AIMED_HOLD_MS: Final = (1_000, 20_000)
+# A home has a button, and by chance so many more pieces on the line and a bracelet: what a day of a seed costs grows
+# with them.
+OTHERS_MAX: Final = 3
+OTHERS: Final = ("button", "smoke", "smoke", "gas", "gas", "flood", "flood", "motion", "door")
+BRACELET_ONE_IN: Final = 4
+FENCES_M: Final = (None, 100, 100, 200)  # within what its wearer walks
 FAULTS_A_DAY: Final = (20.0, 120.0)  # of everything else, drawn for each seed
 DISK_MS: Final = (1_000, 600_000)  # of a disk: it is tried again every 2 s, however long that goes on
-LASTS_MS: Final = (1_000, 3_600_000)  # of a fault, drawn evenly by its logarithm
 # Of the gateway, below the 90 s after which the centre misses it; drawn evenly.
 HEARTBEATS_S: Final = (30, 60, *[75] * 6)
 
@@ -39,16 +30,6 @@ SILENCES_S: Final = (200, 600, 3_600, 3_600, 7_200, 7_200)
 
 Values = Mapping[str, int | str]
 Draw = Callable[[Random], Values]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that happens: `begin`, and where it has an end, `end` after it. `fault` is its kind, empty for what
-    people and fires do."""
-
-    fault: str
-    begin: Step
-    end: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +138,7 @@ def draw(seed: int, days: float) -> Plan:
     terminals = _terminals(random)
     items: list[Item] = []
     for spec in terminals:
-        items += _life(stream(seed, f"plan/{spec.id}"), spec, days)
+        items += life(stream(seed, f"plan/{spec.id}"), spec, days)
     items += _faults(stream(seed, "plan/faults"), days)
     items.sort(key=lambda item: item.begin.t_ms)
     return Plan(seed, days, terminals, random.choice(HEARTBEATS_S), tuple(items))
@@ -165,79 +146,18 @@ def draw(seed: int, days: float) -> Plan:
 
 def _terminals(random: Random) -> tuple[TerminalSpec, ...]:
     silence_s = random.choice(SILENCES_S)
-    kinds = ["button"] * random.randint(1, BUTTONS_MAX) + ["smoke"] * random.randint(0, SMOKES_MAX)
-    return tuple(TerminalSpec(f"{kind}-{n}", kind, f"room-{n}", silence_s) for n, kind in enumerate(kinds, 1))
-
-
-def _life(random: Random, spec: TerminalSpec, days: float) -> list[Item]:
-    """What people and fires do to one terminal, and its mishaps."""
-    items: list[Item] = []
-    if spec.kind == "button":
-        for t_ms in _moments(random, PRESSES_A_DAY, days):
-            presses = random.choice((1, 1, 1, 2, 5))
-            every_ms = random.randint(300, 3_000)
-            items.append(Item("", Step(t_ms, spec.id, "press", {"presses": presses, "every_ms": every_ms})))
-            if random.randrange(AIMED_ONE_IN) == 0:
-                items += _aimed(random, t_ms)
-    else:
-        for t_ms in _moments(random, FIRES_A_DAY, days):
-            curve = random.choice(("smouldering", "flaming", "toast"))
-            ends_ms = t_ms + _lasts(random, (5_000, 1_200_000))
-            items.append(Item("", Step(t_ms, spec.id, curve), Step(ends_ms, spec.id, "clearing")))
-    for t_ms in _moments(random, SENSOR_FAULTS_A_DAY, days):
-        items.append(_sensor_fault(random, spec, t_ms))
-    for t_ms in _moments(random, MISHAPS_A_DAY, days):
-        begin, end, fault, lasts_ms = random.choice(MISHAPS)
-        ends_ms = t_ms + _lasts(random, lasts_ms)
-        items.append(Item(fault, Step(t_ms, spec.id, begin), Step(ends_ms, spec.id, end) if end else None))
-        if begin == "dead" and random.randrange(MIMICKED_ONE_IN) == 0:
-            ends_ms = min(ends_ms, t_ms + MIMIC_MS_MAX)
-            items.append(Item("line_mimic", Step(t_ms, "line", "mimic"), Step(ends_ms, "line", "clean")))
-    return items
-
-
-def _aimed(random: Random, t_ms: int) -> list[Item]:
-    """A crash at the worst moment."""
-    crash = random.choice(("agent_killed", "power_cut"))
-    kind = KINDS[crash]
-    assert kind.end is not None
-    at_ms = t_ms + random.randint(*AIMED_MS)
-    ends_ms = at_ms + _lasts(random, (500, 60_000))
-    items = [Item(crash, Step(at_ms, kind.target, kind.begin), Step(ends_ms, *kind.end))]
-    if random.random() < 0.5:
-        begins_ms = max(0, t_ms - 500)
-        held_ms = random.randint(*AIMED_HOLD_MS)
-        items.append(Item("disk_hung", Step(begins_ms, "disk", "hold"), Step(begins_ms + held_ms, "disk", "release")))
-    return items
-
-
-def _sensor_fault(random: Random, spec: TerminalSpec, t_ms: int) -> Item:
-    kind = random.choice(library.kinds_of(SENSORS[spec.kind]))
-    values = {"strength": random.choice(library.STRENGTHS), "sign": random.choice((-1, 1))}
-    lasts_ms = CHATTER_MS if kind == "chatter" and spec.kind == "button" else LASTS_MS
-    end = Step(t_ms + _lasts(random, lasts_ms), spec.id, library.HEALED)
-    return Item(f"sensor_{kind}", Step(t_ms, spec.id, kind, values), end)
-
-
-SENSORS: Final = {"button": library.CONTACT, "smoke": library.SMOKE}
-
-# What begins one, what ends it, its kind of fault, and how long it lasts.
-MISHAPS: Final = (
-    ("tamper", "untamper", "", LASTS_MS),
-    ("test", None, "", LASTS_MS),
-    ("updated", "restored", "", LASTS_MS),
-    ("battery_low", "battery_changed", "battery_changed", LASTS_MS),
-    ("battery_changed", None, "battery_changed", LASTS_MS),
-    ("dead", "alive", "terminal_dead", LASTS_MS),
-    ("brown_out", "steady", "terminal_brown_out", LASTS_MS),
-    ("babble", "quiet", "terminal_babble", (1_000, 5_000)),  # fifty events a second, each of them to be delivered
-    ("twin", "untwin", "terminal_twin", LASTS_MS),
-)
+    kinds = ["button", *random.choices(OTHERS, k=random.randint(0, OTHERS_MAX))]
+    kinds += ["bracelet"] if random.randrange(BRACELET_ONE_IN) == 0 else []
+    fence_m = random.choice(FENCES_M)
+    return tuple(
+        TerminalSpec(f"{kind}-{n}", kind, f"room-{n}", silence_s, fence_m if kind == BRACELET else None)
+        for n, kind in enumerate(kinds, 1)
+    )
 
 
 def _faults(random: Random, days: float) -> list[Item]:
     rate = random.uniform(*FAULTS_A_DAY)
-    return [_fault(random, t_ms) for t_ms in _moments(random, rate, days)]
+    return [_fault(random, t_ms) for t_ms in moments(random, rate, days)]
 
 
 def _fault(random: Random, t_ms: int) -> Item:
@@ -247,20 +167,5 @@ def _fault(random: Random, t_ms: int) -> Item:
     end = None
     if kind.end is not None:
         target, action = kind.end
-        end = Step(t_ms + _lasts(random, kind.lasts_ms), target, action, values)
+        end = Step(t_ms + lasts(random, kind.lasts_ms), target, action, values)
     return Item(name, Step(t_ms, kind.target, kind.begin, values), end)
-
-
-def _moments(random: Random, a_day: float, days: float) -> list[int]:
-    """Moments at random, `a_day` on average (a Poisson process)."""
-    found = []
-    t_ms = random.expovariate(a_day) * DAY_MS
-    while t_ms < days * DAY_MS:
-        found.append(int(t_ms))
-        t_ms += random.expovariate(a_day) * DAY_MS
-    return found
-
-
-def _lasts(random: Random, between_ms: tuple[int, int]) -> int:
-    least, most = between_ms
-    return int(least * (most / least) ** random.random())

@@ -18,7 +18,8 @@ from sim.story import Entry, Signal, Span
 from sim.world import coverage as covering
 from sim.world.acts import LANES, do
 from sim.world.coverage import Coverage, Reached
-from sim.world.plan import DAY_MS, Item, Plan
+from sim.world.item import DAY_MS, Item
+from sim.world.plan import Plan
 from sim.world.sealed import remembered
 from sim.world.watch import Broken
 from sim.world.world import World

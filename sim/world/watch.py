@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gateway.home.actions import action
 from gateway.home.lifecycle import LAPSING, NO_RAISE
-from protocol.words import RAISED, RESTORED, UNVERIFIED, Told
+from protocol.words import RAISED, RESTORED, SIGNS, UNVERIFIED, UPDATED, Told
 from sim.terminals import Promise
 from sim.world.timeline import Timeline
 
@@ -152,6 +152,11 @@ class Watch:
     def committed(self, row: Mapping[str, Any]) -> None:
         """The centre has committed this event."""
         self.counts["committed"] += 1
+        if row["kind"] in SIGNS:
+            what = f"{row['terminal']}: {row['kind']} {row['phase']}"
+            raise Broken("sign", f"{what} is at the centre; a sign of life is no alarm", f"{what} 在中心；活动不是报警")
+        if row["link"] == "own" and row["phase"] == UPDATED:
+            self._follows(row)
         if row["link"] != "held" or row["source_boot"] is None or row["unverified"]:
             return
         name = (row["terminal"], row["source_boot"])
@@ -171,6 +176,14 @@ class Watch:
                 raise Broken("order", f"{what} came after number {last}", f"{what} 晚于编号 {last}")
             self._last[name] = key[2]
         self._in_time(promise, what)
+
+    def _follows(self, row: Mapping[str, Any]) -> None:
+        """What the gateway adds to a call comes after the call; a centre that lost some of it gets it in any order."""
+        if row["alarm_kind"] != row["kind"] and not self.restored_ms and not self.may_damage:
+            what = f"{row['terminal']}: {row['kind']} updated"
+            raise Broken(
+                "followed", f"{what} is at the centre without what it follows", f"{what} 已到中心，但其报警未到"
+            )
 
     def _in_time(self, promise: Promise, what: str) -> None:
         calm_ms = self.calm_since_ms()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -12,19 +12,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.config import BRACELET, TerminalConfig
 from gateway.home.fence import Fence
-from gateway.home.lifecycle import LAPSING
 from gateway.home.roster import SILENCE_S_MAX
 from gateway.home.stillness import KIND as INACTIVITY
 from gateway.home.stillness import ORDINARY, Rule
 from protocol import envelope, topic
 from protocol.envelope import CENTRE_KID, SigningKey, signing_key
 from protocol.wire import mac
-from protocol.words import RESTORED, TEST, Told
+from protocol.words import Told
 from sim.bracelet import Bracelet
 from sim.case import GATEWAY, TerminalSpec
 from sim.disk import Disk
 from sim.forger import alarm
-from sim.judge import Mark, Outcome, Row, Said, invariants, read_incidents, read_rows
+from sim.judge import Mark, Outcome, Said, invariants, read_incidents, read_rows
 from sim.line import Line, stream
 from sim.process import Line as JournalLine
 from sim.retell import SENSED
@@ -42,6 +41,7 @@ from sim.world.network import Broker, Client
 from sim.world.network import Path as Way
 from sim.world.patrol import Patrol
 from sim.world.pieces import Bus, Piece
+from sim.world.standing import closed, left_standing, signs_amiss
 from sim.world.supply import Supply
 from sim.world.timeline import Timeline
 from sim.world.trace import Trace
@@ -52,6 +52,7 @@ HEARTBEAT_S: Final = 30  # of the gateway
 ONLINE_MS_MAX: Final = 120_000  # for every session and the uplink, when nothing is wrong
 SETTLE_MS_MAX: Final = 45 * 60_000  # for a day's backlog, one event of a terminal at a time
 SAID_MS_MIN: Final = 130_000  # a heartbeat of each terminal, and what the gateway makes of it
+FIXES_MS_MIN: Final = 20 * 60_000  # for fixes of a bracelet at rest that say on which side of its fence it is
 LOOK_MS: Final = 500
 CENTRE_BACKOFF_MS_MAX: Final = 2_000
 
@@ -115,7 +116,11 @@ class World:
             for one in made
             if one.kind != BRACELET
         ]
-        worn = [Bracelet(one.id, seed, 0, BEGUN_WALL_MS, self._noticed) for one in made if one.kind == BRACELET]
+        worn = [
+            Bracelet(one.id, seed, 0, BEGUN_WALL_MS, self._noticed, None, rest_ms, self.specs[one.id].fence_m)
+            for one in made
+            if one.kind == BRACELET
+        ]
         self.played: list[Played | Bracelet] = [*on_line, *worn]
         for one in self.played if keep else ():
             one.watch()
@@ -126,6 +131,7 @@ class World:
         self.clients: dict[str, Client] = {}
         self.random_rot = self.random("rot")
         self.heartbeat_ms = heartbeat_s * 1000
+        self.said_ms = FIXES_MS_MIN if any(one.fence for one in made) else SAID_MS_MIN
         self.silence_ms_max = {one.id: one.silence_s_max * 1000 for one in made}
         self._patrol = Patrol(self.timeline, self)
 
@@ -170,20 +176,26 @@ class World:
 
     def verdict(self) -> list[Told]:
         """Every way in which the invariants do not hold, once terminals have had time to say how they are."""
-        self.timeline.until(self.timeline.now + max(SAID_MS_MIN, *self.silence_ms_max.values()))
+        for worn in self._worn.values():
+            worn.played.forget()
+        self.timeline.until(self.timeline.now + max(self.said_ms, *self.silence_ms_max.values()))
+        self.settle()  # of what has just changed
         standing = {(played.name, kind) for played in self.played if played.alive for kind in played.standing()}
         standing |= {(name, "sensor_fault") for name in self.gateway.faulty()}
         if self.gateway.stillness_stands():  # it ends with a sign of life, which may never come
             standing.add((GATEWAY, INACTIVITY))
+        unclear = {(worn.played.name, kind) for worn in self._worn.values() for kind in worn.played.unclear()}
         shown = {
             tuple(row) for row in self.centre.rows("SELECT terminal, kind FROM incidents WHERE restored_ms IS NULL")
         }
+        amiss = [*signs_amiss(self.played, self.gateway.terminals(), self.timeline.now)]
         outcome = self.outcome()
         rows = outcome.rows
         if self.watch.restored_ms:  # by the gateway's order: what a centre had lost came late
             rows = sorted(rows, key=lambda row: (self.watch.epochs.index(row.epoch), row.sequence))
-        closed = standing - shown - self.watch.forgotten
-        return [*invariants(outcome), *_left_standing(rows, standing, self.watch.forgotten), *_closed(closed)]
+        unknown = self.watch.forgotten | unclear
+        amiss += [*left_standing(rows, standing, unknown), *closed(standing - shown - unknown)]
+        return [*invariants(outcome), *amiss]
 
     def outcome(self, marks: Sequence[Mark] = (), counters: Mapping[str, int] | None = None) -> Outcome:
         """What the run leaves behind; ends the centre."""
@@ -360,8 +372,10 @@ class World:
         if what == "committed":
             epoch, _, sequence = identity.partition("-")
             (row,) = self.centre.rows(
-                "SELECT terminal, kind, phase, link, source_boot, source_number, unverified, raised_ms FROM events"
-                " WHERE gateway = ? AND epoch = ? AND sequence = ?",
+                "SELECT terminal, kind, phase, link, source_boot, source_number, unverified, raised_ms,"
+                " (SELECT kind FROM events first WHERE first.gateway = events.gateway"
+                " AND first.epoch = events.alarm_epoch AND first.sequence = events.alarm_sequence) AS alarm_kind"
+                " FROM events WHERE gateway = ? AND epoch = ? AND sequence = ?",
                 note["gateway"],
                 int(epoch),
                 int(sequence),
@@ -389,32 +403,6 @@ def key_from(seed: int, name: str, kid: bytes = b"") -> SigningKey:
     private = Ed25519PrivateKey.from_private_bytes(stream(seed, f"key/{name}").randbytes(32))
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return signing_key(pem, kid or (CENTRE_KID if name == "centre" else name.encode()))
-
-
-def _left_standing(
-    rows: Sequence[Row], standing: set[tuple[str, str]], forgotten: set[tuple[str, str]]
-) -> Iterator[Told]:
-    """Alarms that are over and stand at the centre all the same, or stand and are not known there."""
-    last = {(row.terminal, row.kind): row.phase for row in rows if row.phase != TEST and not row.unverified}
-    for (terminal, kind), phase in sorted(last.items()):
-        over = phase == RESTORED
-        if kind not in LAPSING and (terminal, kind) not in forgotten and over == ((terminal, kind) in standing):
-            en, zh = ("is over at the centre and stands at the terminal", "在中心已恢复，但终端仍在报警")
-            if not over:
-                en, zh = ("stands at the centre and is over at the terminal", "在中心仍未恢复，但终端已恢复")
-            yield Told(f"{terminal}: {kind} {en}", f"{terminal}：{kind} {zh}")
-    for terminal, kind in sorted(standing - last.keys()):
-        yield Told(
-            f"{terminal}: {kind} stands and the centre does not know it", f"{terminal}：{kind} 未恢复，而中心不知道"
-        )
-
-
-def _closed(standing: set[tuple[str, str]]) -> Iterator[Told]:
-    """Alarms that stand and of which the desk has no open incident."""
-    for terminal, kind in sorted(standing):
-        yield Told(
-            f"{terminal}: {kind} stands and the desk shows it as over", f"{terminal}：{kind} 未恢复，而席位显示已结束"
-        )
 
 
 def _nobody(up: bool) -> None:

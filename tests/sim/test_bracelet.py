@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from gateway.home.messages import Alive, Fix, Input, Reading
 from protocol import nmea
 from protocol.geo import LATITUDE_E7_MAX, LONGITUDE_E7_MAX, Position
 from protocol.record import Now, Source
-from sim.bracelet import HELD_MAX, REPEAT_MS, Bracelet, located
+from sim.bracelet import HELD_MAX, REPEAT_MS, STIRRED_MS, Bracelet, located
 from sim.walk import COLD_START_MS
 
 UTC_MS = 1_700_000_000_000
@@ -150,3 +151,41 @@ def test_a_recording_is_said_a_piece_a_second_and_then_no_more() -> None:
     bracelet = Bracelet("bracelet-1", 1, 0, UTC_MS, recording=[b"one", b"two"])
     said = [bracelet.step(b"", now) for now in range(1000, 5000, 1000)]
     assert [one.partition(b"$")[0] for one in said] == [b"one", b"two", b"", b""]
+
+
+def seconds(worn: Worn, end_ms: int) -> list[int]:
+    """How far apart its fixes are until then, in whole s."""
+    said = []
+    while (due := worn.bracelet.deadline(worn.now)) is not None and due <= end_ms:
+        worn.now = max(worn.now, due)
+        if b"RMC" in worn.bracelet.step(b"", worn.now):
+            said.append(worn.now)
+    return [round((later - earlier) / 1000) for earlier, later in pairwise(said)]
+
+
+def test_at_rest_it_speaks_once_a_minute_and_each_second_while_it_walks_or_holds_a_call() -> None:
+    worn = Worn()
+    worn.bracelet = Bracelet("bracelet-1", 1, 0, UTC_MS, rest_ms=60_000)
+    seconds(worn, 2 * STIRRED_MS)
+    assert set(seconds(worn, 1_000_000)) == {60}
+    worn.bracelet.do("go_out", worn.now, distance_m=120)
+    assert not worn.bracelet.resting()
+    assert set(seconds(worn, worn.now + 100_000)) == {1}
+    seconds(worn, worn.now + 2 * STIRRED_MS)
+    assert worn.bracelet.resting()
+    assert set(seconds(worn, worn.now + 600_000)) == {60}
+    worn.bracelet.do("sos", worn.now)
+    assert set(seconds(worn, worn.now + 600_000)) == {1}
+
+
+def test_its_exit_stands_as_soon_as_its_fixes_leave_no_doubt() -> None:
+    worn = Worn()
+    worn.bracelet = Bracelet("bracelet-1", 1, 0, UTC_MS, fence_m=100)
+    assert worn.bracelet.unclear() == {"fence_exit"}
+    worn.bracelet.do("go_out", 0)
+    worn.until(300_000)
+    assert worn.bracelet.standing() == frozenset()
+    worn.until(600_000)
+    assert (worn.bracelet.standing(), worn.bracelet.unclear()) == ({"fence_exit"}, frozenset())
+    worn.bracelet.forget()
+    assert (worn.bracelet.standing(), worn.bracelet.unclear()) == (frozenset(), {"fence_exit"})

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from devices.gas import WARM_UP_MS
 from protocol.wire import codes
 from protocol.wire.gateway_end import GatewayEnd
 from protocol.wire.messages import Event, Heartbeat
@@ -368,3 +369,41 @@ def test_a_terminal_with_a_mishap_asks_for_no_turn_in_the_past(kind: str, mishap
             break
         assert due > wire.now
         wire.now = due
+
+
+def test_a_worn_out_sensor_is_a_fault_that_stands_until_it_is_replaced() -> None:
+    for kind in ("smoke", "gas"):
+        wire = Wire(kind)
+        wire.run(1000)
+        wire.terminal.do("worn_out", wire.now)
+        wire.run(1000)
+        wire.terminal.do("battery_changed", wire.now)  # does not make it younger
+        wire.run(1000)
+        assert wire.terminal.standing() == {"sensor_fault"}
+        wire.terminal.do("replaced", wire.now)
+        wire.run(1000)
+        assert wire.terminal.standing() == frozenset()
+
+
+def test_a_gas_alarm_does_not_rest_before_it_is_warm() -> None:
+    wire = Wire("gas")
+    wire.run(1000)
+    assert wire.terminal.resting()
+    wire.terminal.do("battery_changed", wire.now)
+    wire.run(WARM_UP_MS - 1000)
+    assert not wire.terminal.resting()
+    wire.run(2000)
+    assert wire.terminal.resting()
+
+
+def test_a_sign_of_life_is_as_old_as_it_is_whenever_its_turn_was() -> None:
+    wire = Wire("door")
+    wire.run(1000)
+    assert wire.terminal.sign() == (None, False)
+    opened_ms = wire.now
+    wire.terminal.do("open", opened_ms)
+    wire.run(30_000)
+    last_ms, is_open = wire.terminal.sign()
+    assert last_ms is not None
+    assert 0 <= last_ms - opened_ms <= 1000
+    assert is_open

@@ -137,3 +137,16 @@ def test_what_a_crash_took_before_it_was_written_is_forgotten_until_it_is_writte
     watch.gateway("raised", {**tamper, "id": "2-1"})
     watch.gateway("committed", {"ids": ["2-1"]})
     assert watch.forgotten == set()
+
+
+def test_a_sign_of_life_at_the_centre_is_no_alarm(watch: Watch) -> None:
+    assert broken(watch, row(1, terminal="door-1", kind="door", link="own")) == "sign"
+
+
+def test_what_follows_a_call_comes_after_it_unless_the_centre_has_lost_some(watch: Watch) -> None:
+    update = row(None, kind="bracelet_sos", phase="updated", link="own", source_boot=None)
+    watch.committed({**update, "alarm_kind": "bracelet_sos"})
+    assert broken(watch, {**update, "alarm_kind": None}) == "followed"
+    watch._timeline.until(1)
+    watch.restored([])
+    watch.committed({**update, "alarm_kind": None})
