@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sim.world.world import World
 
 EVERY_MS: Final = 30_000
+MAINS_MS_MAX: Final = 100_000  # until the loss of mains is an alarm
 SLACK_MS: Final = 5_000  # for what is on its way
 
 
@@ -51,6 +52,7 @@ class Patrol:
         self._gone = Since(timeline, lambda: not world.gateway_reaches_broker())
         self._centre = Since(timeline, world.centre_listens)
         self._cut_off = Since(timeline, lambda: world.gateway_watches() and world.cut_off())
+        self._unpowered = Since(timeline, lambda: world.gateway_watches() and not world.gateway.supply.mains)
         self._dead = {name: Since(timeline, self._is_dead(name)) for name in world.silence_ms_max}
         self._mute: frozenset[str] = frozenset()  # at this look
         self._lives = 0
@@ -66,13 +68,14 @@ class Patrol:
         self._mute = self._world.mute()
         if self._world.lives() != self._lives:  # a restart between two looks
             self._lives = self._world.lives()
-            for one in (self._watches, self._cut_off, self._gone, self._centre):
+            for one in (self._watches, self._cut_off, self._gone, self._centre, self._unpowered):
                 one.broke()
-        for one in (self._watches, self._gone, self._centre, self._cut_off, *self._dead.values()):
+        for one in (self._watches, self._gone, self._centre, self._cut_off, self._unpowered, *self._dead.values()):
             one.look()
         self._silent_terminals()
         self._silent_gateway()
         self._cut_off_gateway()
+        self._unpowered_gateway()
         self._bounds()
 
     def _silent_terminals(self) -> None:
@@ -101,6 +104,15 @@ class Patrol:
                 "uplink_silence",
                 f"the centre is out of reach for {so_ms // 1000} s and the gateway does not know it",
                 f"与中心断开 {so_ms // 1000} 秒而网关未察觉",
+            )
+
+    def _unpowered_gateway(self) -> None:
+        so_ms = self._unpowered.ms()
+        if so_ms > MAINS_MS_MAX + SLACK_MS and not self._world.watch.mains_lost:
+            raise Broken(
+                "mains_silence",
+                f"mains is lost for {so_ms // 1000} s and there is no alarm",
+                f"市电中断 {so_ms // 1000} 秒而未报警",
             )
 
     def _bounds(self) -> None:

@@ -28,6 +28,9 @@ HEARTBEATS_S: Final = (30, 60, *[75] * 6)
 # How long terminals may be silent: mains-powered ones, and sleepy ones on batteries that last for years.
 SILENCES_S: Final = (200, 600, 3_600, 3_600, 7_200, 7_200)
 
+# How long nobody may be seen by day, where there is a motion sensor: a rule of days, and two that a day reaches.
+STILL_S: Final = (900, 3_600, 14_400)
+
 Values = Mapping[str, int | str]
 Draw = Callable[[Random], Values]
 
@@ -40,12 +43,13 @@ class Plan:
     days: float
     terminals: tuple[TerminalSpec, ...]
     heartbeat_s: int
+    still_s: int  # by day; twice as long by night
     items: tuple[Item, ...]
 
     def only(self, keep: frozenset[int]) -> Plan:
         """The same with those of these numbers alone."""
         items = tuple(item for number, item in enumerate(self.items) if number in keep)
-        return Plan(self.seed, self.days, self.terminals, self.heartbeat_s, items)
+        return Plan(self.seed, self.days, self.terminals, self.heartbeat_s, self.still_s, items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ KINDS: Final[dict[str, Kind]] = {
     "agent_paused": Kind("agent", "pause", ("agent", "resume"), 1.0, lasts_ms=(500, 300_000)),
     "power_cut": Kind("power", "cut", ("power", "up"), 3.0, lambda r: {"unset": r.choice(("", "", "1970", "2000"))}),
     "power_brown_out": Kind("power", "brown_out", ("power", "up"), 0.5, lasts_ms=(1_000, 300_000)),
+    "mains_lost": Kind("power", "mains_lost", ("power", "mains")),
+    "backup_low": Kind("power", "backup_low", ("power", "mains"), 0.5),
     "disk_hung": Kind("disk", "hold", ("disk", "release"), 1.5, lasts_ms=(500, 600_000)),
     "disk_slow": Kind("disk", "slow", ("disk", "release"), lasts_ms=DISK_MS),
     "disk_eio": Kind("disk", "eio", ("disk", "release"), 1.5, lasts_ms=DISK_MS),
@@ -141,7 +147,7 @@ def draw(seed: int, days: float) -> Plan:
         items += life(stream(seed, f"plan/{spec.id}"), spec, days)
     items += _faults(stream(seed, "plan/faults"), days)
     items.sort(key=lambda item: item.begin.t_ms)
-    return Plan(seed, days, terminals, random.choice(HEARTBEATS_S), tuple(items))
+    return Plan(seed, days, terminals, random.choice(HEARTBEATS_S), random.choice(STILL_S), tuple(items))
 
 
 def _terminals(random: Random) -> tuple[TerminalSpec, ...]:

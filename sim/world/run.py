@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from gateway.home.stillness import Rule
 from protocol.words import Told
 from sim.steps import Step
 from sim.story import Entry, Signal, Span
@@ -72,7 +73,9 @@ def run(plan: Plan, keep: bool = False, until_ms: int | None = None) -> Found:
     trace is kept."""
     coverage = Coverage()
     with centre_folder() as folder, covering.watched(coverage), remembered():
-        world = World(plan.seed, plan.terminals, folder, plan.heartbeat_s, keep, REST_MS)
+        still_ms = plan.still_s * 1000
+        rule = Rule(still_ms, 2 * still_ms)
+        world = World(plan.seed, plan.terminals, folder, plan.heartbeat_s, keep, REST_MS, rule)
         failure = None
         try:
             _play(world, plan, coverage, until_ms)

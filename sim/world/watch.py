@@ -42,6 +42,7 @@ class Watch:
         self.latencies_ms: list[int] = []  # of live alarms in calm
         self.silent: set[str] = set()  # terminals that the gateway has missed
         self.uplink_lost = False  # as the gateway sees it
+        self.mains_lost = False  # the same
         # Alarms whose raise died with a process before it was on the card: the next one cannot know that they stand,
         # and where they are over before it hears of them the centre never learns that. A card that cannot be written
         # and a crash are two faults at once; the design promises nothing then but that no event is lost.
@@ -114,6 +115,8 @@ class Watch:
             (self.silent.add if phase == RAISED else self.silent.discard)(details["terminal"])
         elif kind == "uplink_lost":
             self.uplink_lost = phase == RAISED
+        elif kind == "mains_lost":
+            self.mains_lost = phase == RAISED
         verified = UNVERIFIED not in details["flags"]
         if verified and details["source"] is not None:
             self._once((details["terminal"], *details["source"], kind, phase == RESTORED))
