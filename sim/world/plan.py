@@ -17,7 +17,7 @@ from sim.world.lives import life
 # A home has a button, and by chance so many more pieces on the line and a bracelet: what a day of a seed costs grows
 # with them.
 OTHERS_MAX: Final = 3
-OTHERS: Final = ("button", "smoke", "smoke", "gas", "gas", "flood", "flood", "motion", "door")
+OTHERS: Final = ("button", *("smoke", "gas", "flood", "motion", "door") * 2)
 BRACELET_ONE_IN: Final = 4
 FENCES_M: Final = (None, 100, 100, 200)  # within what its wearer walks
 FAULTS_A_DAY: Final = (20.0, 120.0)  # of everything else, drawn for each seed
