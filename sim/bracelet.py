@@ -18,9 +18,9 @@ from sim.terminals import BATTERY_FULL_PCT, BATTERY_WEAK_PCT, SAMPLES_MAX, Notic
 from sim.walk import HOME, Walk
 
 SECOND_MS: Final = 1000  # between two fixes
-STIRRED_MS: Final = 30_000  # after an action of a case, or the end of a walk or a call, before it rests
+STIRRED_MS: Final = 10_000  # after an action of a case, or the end of a walk or a call, before it rests
 REPEAT_MS: Final = 2000  # of what is not acknowledged
-BATTERY_MS: Final = 60_000  # between two words about the battery
+BATTERY_MS: Final = 60_000  # between two words about the battery, said with a fix
 HELD_MAX: Final = 16  # presses of a person in distress; the oldest makes room
 GARBLED: Final = 0.5  # of the sentences, while the port is garbled
 GO_OUT_M: Final = 300
@@ -151,10 +151,12 @@ class Bracelet:
         self.hears(received, now)
         if not self.alive:
             return b""
-        said = self._receiver(now) if now >= self._second else []
-        if now >= self._battery:
-            self._battery = now + BATTERY_MS
-            said.append(nmea.sentence(f"PSXK,BAT,{self._battery_pct}"))
+        said = []
+        if now >= self._second:
+            said += self._receiver(now)
+            if now >= self._battery:
+                self._battery = now + BATTERY_MS
+                said.append(nmea.sentence(f"PSXK,BAT,{self._battery_pct}"))
         if self._held and now >= self._repeat:
             self._repeat = now + REPEAT_MS
             said.append(self._call(self._held[0]))
@@ -164,7 +166,7 @@ class Bracelet:
         """When the next turn is due without new bytes."""
         if not self.alive:
             return None
-        return min(self._second, self._battery, *([self._repeat] if self._held else []))
+        return min(self._second, self._repeat) if self._held else self._second
 
     # --- the key ---
 
