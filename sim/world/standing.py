@@ -16,6 +16,12 @@ Alarm = tuple[str, str]  # terminal, kind
 ROUNDED_MS: Final = 2_000  # of an age in whole s, at either end
 
 
+def in_order(rows: Sequence[Row], epochs: Sequence[int]) -> list[Row]:
+    """As they happened, in the gateway's lives `epochs` one after the other: what a centre had lost comes late, and so
+    does what a card that could not be read at a start still held from before it."""
+    return sorted(rows, key=lambda row: (epochs.index(row.epoch), row.sequence))
+
+
 def left_standing(rows: Sequence[Row], standing: set[Alarm], unknown: set[Alarm]) -> Iterator[Told]:
     """Alarms that are over and stand at the centre all the same, or stand and are not known there; but for those of
     which nobody can know, `unknown`."""
@@ -39,6 +45,16 @@ def closed(standing: set[Alarm]) -> Iterator[Told]:
         yield Told(
             f"{terminal}: {kind} stands and the desk shows it as over", f"{terminal}：{kind} 未恢复，而席位显示已结束"
         )
+
+
+def left_open(over: set[Alarm]) -> Iterator[Told]:
+    """Alarms that are over and of which the desk has an open incident; a call stays open until somebody closes it."""
+    for terminal, kind in sorted(over):
+        if kind not in LAPSING:
+            yield Told(
+                f"{terminal}: {kind} is over and the desk shows it as standing",
+                f"{terminal}：{kind} 已恢复，而席位显示未结束",
+            )
 
 
 def signs_amiss(played: Sequence[Played | Bracelet], shown: Sequence[Mapping[str, Any]], now: int) -> Iterator[Told]:

@@ -41,7 +41,7 @@ from sim.world.network import Broker, Client
 from sim.world.network import Path as Way
 from sim.world.patrol import Patrol
 from sim.world.pieces import Bus, Piece
-from sim.world.standing import closed, left_standing, signs_amiss
+from sim.world.standing import closed, in_order, left_open, left_standing, signs_amiss
 from sim.world.supply import Supply
 from sim.world.timeline import Timeline
 from sim.world.trace import Trace
@@ -185,16 +185,14 @@ class World:
         if self.gateway.stillness_stands():  # it ends with a sign of life, which may never come
             standing.add((GATEWAY, INACTIVITY))
         unclear = {(worn.played.name, kind) for worn in self._worn.values() for kind in worn.played.unclear()}
-        shown = {
-            tuple(row) for row in self.centre.rows("SELECT terminal, kind FROM incidents WHERE restored_ms IS NULL")
-        }
+        open_now = "SELECT terminal, kind, unverified FROM incidents WHERE restored_ms IS NULL"
+        desk = {(row["terminal"], row["kind"]): row["unverified"] for row in self.centre.rows(open_now)}
         amiss = [*signs_amiss(self.played, self.gateway.terminals(), self.timeline.now)]
         outcome = self.outcome()
-        rows = outcome.rows
-        if self.watch.restored_ms:  # by the gateway's order: what a centre had lost came late
-            rows = sorted(rows, key=lambda row: (self.watch.epochs.index(row.epoch), row.sequence))
+        rows = in_order(outcome.rows, self.watch.epochs)
         unknown = self.watch.forgotten | unclear
-        amiss += [*left_standing(rows, standing, unknown), *closed(standing - shown - unknown)]
+        amiss += [*left_standing(rows, standing, unknown), *closed(standing - desk.keys() - unknown)]
+        amiss += left_open({one for one, in_doubt in desk.items() if not in_doubt} - standing - unknown)
         return [*invariants(outcome), *amiss]
 
     def outcome(self, marks: Sequence[Mark] = (), counters: Mapping[str, int] | None = None) -> Outcome:

@@ -12,7 +12,7 @@ from sim.case import TerminalSpec
 from sim.judge import Row
 from sim.steps import Step
 from sim.world.acts import do
-from sim.world.standing import closed, left_standing, signs_amiss
+from sim.world.standing import closed, in_order, left_open, left_standing, signs_amiss
 from sim.world.world import World
 
 
@@ -37,6 +37,13 @@ def test_what_the_centre_never_heard_of_is_told_and_a_call_has_no_end() -> None:
     assert len(list(left_standing([CALL], {ALARM}, set()))) == 1
     assert list(left_standing([CALL], set(), set())) == []
     assert len(list(closed({ALARM}))) == 1
+    assert len(list(left_open({ALARM, ("bracelet-1", "bracelet_sos")}))) == 1
+
+
+def test_what_an_earlier_life_raised_and_a_later_one_ended_is_over_in_whatever_order_it_came() -> None:
+    late, ended = row(RAISED)._replace(epoch=9, sequence=15), row(RESTORED)._replace(epoch=7, sequence=4)
+    assert in_order([ended, late], [9, 7]) == [late, ended]
+    assert list(left_standing(in_order([ended, late], [9, 7]), set(), set())) == []
 
 
 @pytest.fixture
