@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from protocol import nmea
 from protocol.geo import E7
 from protocol.words import Told
+from sim.unpacked import unpacked
 
-FILE_BYTES_MAX: Final = 64 * 2**20  # unpacked; a day of ten sentences a second has some 50 MB
 CHECKED: Final = (".chk", ".chk.gz")  # what gpsd's own tests call the output that belongs to a log
 
 
@@ -29,7 +28,7 @@ def read_log(path: Path) -> tuple[Piece, ...]:
     Raises Told where the file cannot be read, or holds no RMC and no GGA.
     """
     pieces = [Piece(None, b"")]
-    for line in _bytes(path).splitlines(keepends=True):
+    for line in unpacked(path).splitlines(keepends=True):
         if line.startswith(b"#"):
             continue
         time_ms = _time_ms(line)
@@ -49,7 +48,7 @@ def read_checked(path: Path) -> dict[int, tuple[int, int]]:
     found: dict[int, tuple[int, int]] = {}
     beside = [path.with_name(path.name + end) for end in CHECKED]
     for file in beside:
-        for line in _bytes(file).splitlines() if file.exists() else ():
+        for line in unpacked(file).splitlines() if file.exists() else ():
             report = _report(line)
             if report.get("class") == "TPV" and {"time", "lat", "lon"} <= report.keys():
                 time_ms = nmea.day_ms(str(report["time"])[11:-1].replace(":", ""))
@@ -76,14 +75,3 @@ def _report(line: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return report if isinstance(report, dict) else {}
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data: bytes = file.read(FILE_BYTES_MAX + 1)
-    except (OSError, EOFError) as error:
-        raise Told(f"{path} cannot be read: {error}", f"无法读取 {path}：{error}") from error
-    if len(data) > FILE_BYTES_MAX:
-        raise Told(f"{path} is longer than {FILE_BYTES_MAX} bytes.", f"{path} 超过 {FILE_BYTES_MAX} 字节。")
-    return data

@@ -7,7 +7,6 @@ al. 2010), `faults_nab` MIT (Numenta NAB).
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 from bisect import bisect_right
@@ -16,15 +15,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from protocol.words import Told
 from sim.sensor_faults.fault import Signal
+from sim.unpacked import unpacked
 
 SOURCES: Final = "gas_mq2 (MIT), faults_suthaharan (ODC-BY 1.0 / CC BY 4.0), faults_nab (MIT)"
 SHARE: Final = 0.3  # of a span, from the 1st to the 99th percentile: as much as a room may do without anybody minding
 GAP_MS_MAX: Final = 30 * 60_000  # what is not recorded for longer is cut out
-FILE_BYTES_MAX: Final = 64 * 2**20
 
 
 class Recorded(NamedTuple):
@@ -54,7 +52,7 @@ def read_rooms(folder: Path, span: float) -> list[Recorded]:
     """Gas, temperature and humidity of rooms, some seconds apart, with nothing wrong. Raises Told."""
     found = []
     boards: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for row in json.loads(_text(folder / "gas_mq2" / "raw_data_large.json.gz")):
+    for row in json.loads(unpacked(folder / "gas_mq2" / "raw_data_large.json.gz")):
         boards[row["device_id"]].append((float(row["ts"]), float(row["data"]["lpg"])))
     found += [_recorded(f"mq2 {number}", rows, span) for number, rows in enumerate(boards.values(), 1)]
     motes: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
@@ -71,7 +69,7 @@ def read_rooms(folder: Path, span: float) -> list[Recorded]:
 
 def read_failures(folder: Path, span: float) -> list[Recorded]:
     """Temperatures over months that end in failures, with their labelled windows. Raises Told."""
-    windows = json.loads(_text(folder / "faults_nab" / "combined_windows.json"))
+    windows = json.loads(unpacked(folder / "faults_nab" / "combined_windows.json"))
     found = []
     for name in ("ambient", "machine"):
         rows = csv.DictReader(io.StringIO(_text(folder / "faults_nab" / f"{name}_temperature_system_failure.csv.gz")))
@@ -105,11 +103,4 @@ def _recorded(name: str, rows: Iterable[tuple[float, float]], span: float, cut: 
 
 
 def _text(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data: Any = file.read(FILE_BYTES_MAX + 1)
-    except (OSError, EOFError) as error:
-        raise Told(f"{path} cannot be read: {error}", f"无法读取 {path}：{error}") from error
-    if len(data) > FILE_BYTES_MAX:
-        raise Told(f"{path} is longer than {FILE_BYTES_MAX} bytes.", f"{path} 超过 {FILE_BYTES_MAX} 字节。")
-    return str(data.decode())
+    return unpacked(path).decode()

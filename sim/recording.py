@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import re
@@ -13,9 +12,9 @@ from typing import Final, NamedTuple
 
 from protocol.words import Told
 from sim.stimuli import Curve, piecewise
+from sim.unpacked import unpacked
 
 SOURCE: Final = "NIST TN 1455 (Home Smoke Alarm Tests), National Institute of Standards and Technology, public domain"
-FILE_BYTES_MAX: Final = 64 * 2**20  # unpacked; the largest of the recordings is 0.2 MB
 TIME_COLUMN: Final = "TIME"
 # The SM* columns are optical density in 1/m: the decadic logarithm of the attenuation; ten times that is dB/m.
 _MDB_PER_OD: Final = 10_000
@@ -44,7 +43,7 @@ def read_fire(path: Path, column: str) -> Fire:
 
     Raises Told where the file is missing or is no such table, or has no such column.
     """
-    rows = csv.DictReader(io.StringIO(_text(path)))
+    rows = csv.DictReader(io.StringIO(unpacked(path).decode("utf-8-sig", errors="replace")))
     columns = [name for name in (rows.fieldnames or []) if name.startswith("SM")]
     if TIME_COLUMN not in (rows.fieldnames or []) or not columns:
         raise Told(
@@ -67,7 +66,7 @@ def read_activations(path: Path, fire: str) -> dict[str, int]:
 
     Raises Told where the file cannot be read.
     """
-    rows = list(csv.reader(io.StringIO(_text(path))))
+    rows = list(csv.reader(io.StringIO(unpacked(path).decode("utf-8-sig", errors="replace"))))
     if len(rows) < 2:
         return {}
     found = {}
@@ -106,14 +105,3 @@ def _number(text: str | None) -> float | None:
 def _fire_name(path: Path) -> str:
     found = re.search(r"SDC\d+", path.name)
     return found.group() if found else path.name.split(".")[0]
-
-
-def _text(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except (OSError, EOFError) as error:
-        raise Told(f"{path} cannot be read: {error}", f"无法读取 {path}：{error}") from error
-    if len(data) > FILE_BYTES_MAX:
-        raise Told(f"{path} is longer than {FILE_BYTES_MAX} bytes.", f"{path} 超过 {FILE_BYTES_MAX} 字节。")
-    return data.decode("utf-8-sig", errors="replace")

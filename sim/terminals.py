@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices import gas, smoke
-from devices.button import Button
-from devices.door import Door
-from devices.flood import Flood
-from devices.gas import Gas
+from devices.kinds import LOGICS
 from devices.logic import Logic
-from devices.motion import Motion
-from devices.smoke import Smoke
 from devices.terminal import Terminal
 from protocol.wire import codes
 from protocol.wire.terminal_end import TerminalEnd
@@ -337,15 +332,6 @@ class Played:
             self.samples.append((now, 1 - sample))  # a contact moves at once
         self.samples.append((now, sample))
 
-
-LOGICS: Final[dict[str, type[Logic]]] = {
-    "button": Button,
-    "smoke": Smoke,
-    "gas": Gas,
-    "flood": Flood,
-    "motion": Motion,
-    "door": Door,
-}
 
 # What the logic of one that has served its time has kept; another of its kind is put in its place.
 WORN_OUT: Final[dict[str, tuple[int, ...]]] = {"smoke": (smoke.LIFE_MS, 0), "gas": (gas.LIFE_MS,)}

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from .command import GOOD, NOT_SO, clean_up_when_told_to_end, missing, number
 from .locale import say
@@ -20,9 +20,18 @@ DAYS: Final = 30
 DAYS_MAX: Final = 3650
 
 
+Benches: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = say("example: ", "示例：") + "sixkit bench path --json"
     benches = parser.add_subparsers(dest="bench", required=True, metavar=say("WHAT", "项目"))
+    for add in (_add_path, _add_sim, _add_disk, _add_faults):
+        one = add(benches)
+        one.add_argument("--json", action="store_true", help=say("the figures as JSON", "以 JSON 输出"))
+
+
+def _add_path(benches: Benches) -> argparse.ArgumentParser:
     path = benches.add_parser(
         "path",
         help=say("the way of an alarm", "报警路径"),
@@ -42,6 +51,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             f"{SAMPLES_MIN} to {SAMPLES_MAX}, default {SAMPLES}", f"{SAMPLES_MIN} 到 {SAMPLES_MAX}，默认 {SAMPLES}"
         ),
     )
+    return path
+
+
+def _add_sim(benches: Benches) -> argparse.ArgumentParser:
     sim = benches.add_parser(
         "sim",
         help=say("virtual time", "虚拟时间"),
@@ -60,6 +73,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=say(f"simulated (1 to {DAYS_MAX}, default {DAYS})", f"模拟天数（1 到 {DAYS_MAX}，默认 {DAYS}）"),
     )
+    return sim
+
+
+def _add_disk(benches: Benches) -> argparse.ArgumentParser:
     disk = benches.add_parser(
         "disk",
         help=say("bytes written", "写入量"),
@@ -80,6 +97,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             tempfile.gettempdir()
         ),
     )
+    return disk
+
+
+def _add_faults(benches: Benches) -> argparse.ArgumentParser:
     faults = benches.add_parser(
         "faults",
         help=say("faults of sensors", "传感器故障"),
@@ -99,8 +120,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=say("the folder of recordings (default: SIXKIT_DATA)", "录制数据的文件夹（默认：SIXKIT_DATA）"),
     )
     faults.add_argument("--quick", action="store_true", help=say("a sample, in a minute", "抽样，一分钟内"))
-    for one in benches.choices.values():
-        one.add_argument("--json", action="store_true", help=say("the figures as JSON", "以 JSON 输出"))
+    return faults
 
 
 def run(args: argparse.Namespace) -> int:

@@ -225,7 +225,7 @@ def table(found: Sequence[Trail]) -> Table:
         ("safe", "落盘"),
         ("sent", "发出"),
         ("desk", "中心"),
-        ("receipted", "回执"),
+        ("receipt", "回执"),
         ("tries", "次数"),
     ):
         shown.add_column(say(en, zh), justify="right")
@@ -285,4 +285,6 @@ def _after(raised_ms: int, at_ms: int | None) -> str:
     if at_ms is None:
         return "-"
     ms = max(0, at_ms - raised_ms)
-    return f"+{ms}ms" if ms < 1000 else f"+{ms / 1000:.1f}s"
+    if ms < 1000:
+        return f"+{ms}ms"
+    return f"+{ms / 1000:.1f}s" if ms < 10_000 else f"+{ms // 1000}s"  # seven columns have to fit on a phone

@@ -15,13 +15,8 @@ from typing import Final
 import serial
 
 from devices.battery import Battery
-from devices.button import Button
-from devices.door import Door
-from devices.flood import Flood
-from devices.gas import Gas
+from devices.kinds import LOGICS
 from devices.logic import Logic
-from devices.motion import Motion
-from devices.smoke import Smoke
 from devices.sounder import CALLED, CALLING, CHIRP, DRIP, TEMPORAL_3, TEMPORAL_4, Sounder
 from devices.terminal import Terminal
 from protocol.wire.codes import BATTERY_UNKNOWN, TAMPER
@@ -29,14 +24,6 @@ from protocol.wire.mac import KEY_BYTES
 from protocol.wire.terminal_end import TerminalEnd
 from protocol.words import Told
 
-KINDS: Final[dict[str, type[Logic]]] = {
-    "button": Button,
-    "smoke": Smoke,
-    "gas": Gas,
-    "flood": Flood,
-    "motion": Motion,
-    "door": Door,
-}
 # What the buzzer plays, as it is printed.
 SOUNDS: Final[dict[tuple[tuple[int, int], ...] | None, str]] = {
     TEMPORAL_3: "temporal-3",
@@ -257,7 +244,7 @@ def main(argv: list[str] | None = None) -> int:
     except Told as error:
         print(f"{error.en}\n{error.zh}", file=sys.stderr)
         return EXIT_USAGE
-    logic = KINDS[args.kind]()
+    logic = LOGICS[args.kind]()
     clock = Clock(args.clock_rate)
     end = TerminalEnd(args.address, logic.KIND, key, os.urandom, clock.now_ms())
     try:
@@ -276,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--kind", choices=sorted(KINDS), required=True, help="which terminal")
+    parser.add_argument("--kind", choices=sorted(LOGICS), required=True, help="which terminal")
     parser.add_argument("--address", type=_address, required=True, help="its address on the link, 1 to 4294967295")
     parser.add_argument("--key-file", type=Path, required=True, help="file with its key: 64 hexadecimal digits")
     parser.add_argument("--port", required=True, help="serial port or pty; may be missing, come and go")

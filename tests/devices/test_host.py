@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from devices.boards.host import KINDS, LINE_BYTES_MAX, Clock, Stimuli, main
+from devices.boards.host import LINE_BYTES_MAX, Clock, Stimuli, main
 from devices.logic import NO_SAMPLE
 from protocol.wire import codes
 from protocol.wire.gateway_end import GatewayEnd
@@ -265,10 +265,6 @@ def test_a_bad_key_file_gets_a_sentence_in_both_languages(
     told = capsys.readouterr().err
     assert str(path) in told
     assert "密钥" in told
-
-
-def test_every_kind_of_terminal_has_its_own_code() -> None:
-    assert {name: logic.KIND for name, logic in KINDS.items()} == {name: codes.KINDS.index(name) for name in KINDS}
 
 
 def test_help_says_how(capsys: pytest.CaptureFixture[str]) -> None:
