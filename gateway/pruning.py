@@ -15,7 +15,7 @@ from gateway.schema import PAGE_BYTES, transaction
 from protocol.words import SEVERITIES, TROUBLE
 
 ROWS_MAX: Final = 10_000  # receipted events are kept for looking back while among so many of the last: a home's year
-SETTLED_S_MAX: Final = 30 * 86_400  # and no longer than a month
+SETTLED_S_MAX: Final = 30 * 86_400  # and no longer than a month, where the clock was set when they were written
 TROUBLES_MAX: Final = 10_000  # that wait for a receipt: an outage of months; of more, the oldest go
 DAMAGED_ROWS_MAX: Final = 1_000  # kept for looking at, about 400 kB
 # Of pages in use. 20,000 events of 300 bytes, three to a page, take 7 MB; their keys, what is damaged and the state
@@ -47,7 +47,7 @@ class Pruning:
         self._rows += rows
 
     def due(self, now_s: int) -> bool:
-        """Whether there is a step to take, at this wall time."""
+        """Whether there is a step to take, at this wall time (s since 1970; 0: nobody knows)."""
         if self._steps is not None or self._rows >= EVERY_ROWS or self._began_s is None:
             return True
         return abs(now_s - self._began_s) >= EVERY_S
@@ -89,7 +89,7 @@ class Pruning:
         gone = [
             number
             for number, done, written_s in rows
-            if done == 1 and (excess or number <= kept_from or written_s < old_s)
+            if done == 1 and (excess or number <= kept_from or 0 < written_s < old_s)
         ][:SLICE_ROWS]
         return self._delete("event", gone), int(gone[-1] if len(gone) == SLICE_ROWS else rows[-1][0])
 

@@ -338,4 +338,7 @@ class Store:
         return {event.id: event for event in events}
 
     def _now_s(self) -> int:
-        return self._now().wall_ms // 1000
+        """Wall time in s; 0 while the clock is not set. Else all that was written in 1970 would be old, and gone, as
+        soon as it is."""
+        now = self._now()
+        return 0 if now.quality == "unset" else now.wall_ms // 1000

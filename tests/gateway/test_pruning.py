@@ -12,7 +12,7 @@ import pytest
 from gateway import pruning
 from gateway.database import CHECKPOINT_PAGES, Database
 from gateway.home.messages import Committed
-from gateway.outbox import Outbox
+from gateway.outbox import Found, Outbox
 from gateway.pruning import EVERY_S, ROWS_MAX, SETTLED_S_MAX, SLICE_ROWS, TROUBLES_MAX, USED_BYTES_MAX
 from gateway.schema import LOG_BYTES_MAX, LOG_PAGES_MAX, PAGE_BYTES
 from protocol.record import Event, EventId, Interval, Now, Stamp
@@ -212,16 +212,24 @@ class Slow:
         self.disk = Disk(random.Random(1))
         self.disk.files.update((name, File(data)) for name, data in files.items())
         self.wall_s = NOW_S
+        self.quality = "synchronised"
         self.committed_at = 0
-        self.outbox = Outbox(
-            self.disk.path("/data/outbox.db"), "gw-1", self.put, lambda: Now(self.wall_s * 1000, 1_000), connect
-        )
-        while self.outbox.due():
-            self.step()
+        self.found: list[EventId] = []
+        self.outbox = Outbox(self.disk.path("/data/outbox.db"), "gw-1", self.put, self.now, connect)
+        self.run()
+
+    def now(self) -> Now:
+        return Now(self.wall_s * 1000, 1_000, self.quality)
 
     def put(self, message: object) -> None:
         if isinstance(message, Committed):
             self.committed_at = self.disk.bytes_written
+        elif isinstance(message, Found):
+            self.found = [event.id for event in message.rows]
+
+    def run(self) -> None:
+        while self.outbox.due():
+            self.step()
 
     def step(self) -> int:
         """One piece of work; the bytes that it wrote."""
@@ -290,3 +298,25 @@ def test_the_log_stays_short(full: Slow) -> None:
         full.step()
         sizes.append(len(full.disk.files["/data/outbox.db-wal"].seen))
     assert max(sizes) <= LOG_PAGES_MAX * FRAME_BYTES
+
+
+# --- what is old, where nobody knows the time ---
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param((11_097, "unset"), (NOW_S, "synchronised"), id="written in 1970, and then it is set"),
+        pytest.param((NOW_S, "synchronised"), (NOW_S + 2 * SETTLED_S_MAX, "unset"), id="ahead after a power cut"),
+    ],
+)
+def test_a_clock_that_is_not_set_makes_nothing_old(before: tuple[int, str], after: tuple[int, str]) -> None:
+    """A centre that was put back to its copy of an hour ago may yet ask for it."""
+    slow = Slow({})
+    for sequence, (slow.wall_s, slow.quality) in enumerate((before, after)):
+        slow.outbox.commit([event(sequence)], {})
+        slow.outbox.settle([Interval(7, sequence, sequence)])
+        slow.run()
+    slow.outbox.find([Interval(7, 0, 1)], 10)
+    slow.run()
+    assert slow.found == [EventId(7, 0), EventId(7, 1)]
