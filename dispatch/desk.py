@@ -15,9 +15,10 @@ from dispatch.sketch import Place, sketch
 from dispatch.store import Store, StoreError
 from protocol.geo import E7
 from protocol.record import Command, Event, EventId, Heartbeat, Now
-from protocol.words import LIFE, RAISED, RESTORED, SEVERITIES, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
+from protocol.words import LAPSING, LIFE, RAISED, RESTORED, SEVERITIES, TEST, TROUBLE, UNSTORED, UNVERIFIED, UPDATED
 
 ARRIVAL_MS: Final = 18 * 60_000  # from the desk's receipt of a life alarm to help at the door: the centre's promise
+FRESH_MS: Final = 5_000  # an event of this age at most was sent by the boot that it is of: no machine starts in less
 REPEAT_MS: Final = ARRIVAL_MS  # a raise within it belongs to the open incident; after it, it is a new call for help
 LOST_MS: Final = 90_000  # three heartbeats missed
 COUNTERS_WRITTEN_MS: Final = 10_000  # how long counts of refusals wait for a commit to go along with
@@ -105,7 +106,7 @@ class Desk:
     def _attach(self, incident: int, event: Event, alarm: EventId, late: bool, now: Now) -> list[Note]:
         doubtful = UNVERIFIED in event.flags
         if event.phase == RESTORED and not doubtful and not self._raised_since(incident, event, alarm):
-            return self._restore(incident, now)
+            return self._restore(incident, now) + self._restore_older(incident, event, alarm, now)
         self._store.run(
             "UPDATE incidents SET phase = ?, unverified = unverified AND ?, late = late AND ?"
             " WHERE id = ? AND restored_ms IS NULL",
@@ -120,11 +121,52 @@ class Desk:
         After by their ids, not by their arrival: what a centre had lost comes after what it has had since. Only the
         epoch of a start that could not be stored says nothing of when it was.
         """
+        if UNSTORED in event.flags:
+            return self._happened_since(incident, event, alarm)
         raised = "SELECT 1 FROM events WHERE incident = ? AND gateway = ? AND phase = 'raised' AND (epoch, sequence)"
         joined = self._store.row(f"{raised} = (?, ?)", incident, event.gateway, *alarm)
         unstored = "EXISTS (SELECT 1 FROM json_each(flags) WHERE value = ?)"
         after = (incident, event.gateway, *(alarm if joined else event.id), UNSTORED)
         return self._store.row(f"{raised} > (?, ?) AND NOT {unstored} LIMIT 1", *after) is not None
+
+    def _restore_older(self, incident: int, event: Event, alarm: EventId, now: Now) -> list[Note]:
+        """A terminal has one alarm of a kind. A gateway that could not read its card raises what stands once more, and
+        where that makes a second incident its end is the end of both. A call stays open until somebody closes it."""
+        if event.kind in LAPSING:
+            return []
+        older = self._store.rows(
+            "SELECT id FROM incidents WHERE gateway = ? AND terminal = ? AND kind = ? AND restored_ms IS NULL"
+            " AND unverified = 0 AND id < ? ORDER BY id",
+            *(event.gateway, event.terminal, event.kind, incident),
+        )
+        over = [row["id"] for row in older if not self._happened_since(row["id"], event, alarm)]
+        return [note for one in over for note in self._restore(one, now)]
+
+    def _happened_since(self, incident: int, event: Event, alarm: EventId) -> bool:
+        """Whether any raise of the incident may have been after `alarm`, which `event` ends, where an epoch may be of
+        no time: by their ids where these tell, by the clock of one boot, or else by what came when `alarm` did."""
+        raises = self._store.rows(
+            "SELECT rowid, epoch, sequence, boot, raised_mono_ms, EXISTS (SELECT 1 FROM json_each(flags)"
+            " WHERE value = ?) AS unstored FROM events WHERE incident = ? AND gateway = ? AND phase = 'raised'",
+            *(UNSTORED, incident, event.gateway),
+        )
+        # A raise that comes as it happens comes after all those of boots before, and before those of boots after.
+        fresh = self._store.row(
+            "SELECT rowid FROM events WHERE gateway = ? AND epoch = ? AND sequence = ? AND age_ms < ?",
+            *(event.gateway, *alarm, FRESH_MS),
+        )
+        last = alarm if alarm.epoch == event.id.epoch else event.id
+
+        def since(row: sqlite3.Row) -> bool:
+            if row["epoch"] == last.epoch:
+                return bool(row["sequence"] > last.sequence)
+            if not row["unstored"] and UNSTORED not in event.flags:
+                return bool(row["epoch"] > last.epoch)
+            if row["boot"] == event.time.boot:
+                return bool(row["raised_mono_ms"] > event.time.mono_ms)
+            return fresh is None or bool(row["rowid"] > fresh["rowid"])
+
+        return any(map(since, raises))
 
     def _insert(self, event: Event, late: bool, unverified: bool, now: Now) -> int:
         where = (event.gateway, event.terminal, event.room)

@@ -44,6 +44,7 @@ KINDS: Final[dict[str, tuple[str, str, str]]] = {
     "gateway_lost": (TROUBLE, "gateway lost", "网关失联"),
     "security": (TROUBLE, "security", "安全事件"),
 }
+LAPSING: Final = frozenset({"button", "bracelet_sos", "bracelet_fall"})  # kinds that have no end of their own
 # What terminals sense that raises nothing: signs of life, which stay at the gateway. kind: (English, Chinese)
 SIGNS: Final[dict[str, tuple[str, str]]] = {"motion": ("motion", "活动"), "door": ("door", "门")}
 PHASE_NAMES: Final[dict[str, tuple[str, str]]] = {

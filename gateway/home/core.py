@@ -12,7 +12,6 @@ from gateway.home.book import Book
 from gateway.home.doubts import Doubts
 from gateway.home.health import Health
 from gateway.home.held import Held
-from gateway.home.lifecycle import LAPSING
 from gateway.home.messages import (
     Acknowledge,
     Alive,
@@ -37,7 +36,7 @@ from gateway.home.supervision import SILENT, Supervision
 from gateway.home.turn import Turn
 from gateway.home.whereabouts import Whereabouts
 from protocol.record import EventId, Now, Source
-from protocol.words import KINDS, LIFE, PHASES, RAISED, RESTORED, TROUBLE, UPDATED, severity_of
+from protocol.words import KINDS, LAPSING, LIFE, PHASES, RAISED, RESTORED, TROUBLE, UPDATED, severity_of
 
 CONDITIONS: Final = ("tamper", "battery_low")  # of a terminal: kinds, and fields of Alive
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from gateway.home import parts
 from protocol.record import EventId
-from protocol.words import RAISED, RESTORED, TEST, UPDATED
+from protocol.words import LAPSING, RAISED, RESTORED, TEST, UPDATED
 
 # The states. Only STANDING is stored; IDLE is to have nothing stored.
 IDLE: Final = "idle"
@@ -50,7 +50,6 @@ TABLE: Final[dict[tuple[str, str], Row]] = {
     (LAPSED, TEST): Row(LAPSED, TEST),
 }
 
-LAPSING: Final = frozenset({"button", "bracelet_sos", "bracelet_fall"})  # kinds that have no end of their own
 LAPSE_MS: Final = 30_000  # presses closer than this are one call; a person in distress presses again at once
 
 

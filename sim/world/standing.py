@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from gateway.home.lifecycle import LAPSING
-from protocol.words import RESTORED, SIGNS, TEST, Told
+from protocol.words import LAPSING, RESTORED, SIGNS, TEST, Told
 from sim.bracelet import Bracelet
 from sim.judge import Row
 from sim.terminals import Played

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.home.actions import action
-from gateway.home.lifecycle import LAPSING, NO_RAISE
-from protocol.words import RAISED, RESTORED, SIGNS, UNVERIFIED, UPDATED, Told
+from gateway.home.lifecycle import NO_RAISE
+from protocol.words import LAPSING, RAISED, RESTORED, SIGNS, TEST, UNVERIFIED, UPDATED, Told
 from sim.terminals import Promise
 from sim.world.timeline import Timeline
 
@@ -52,7 +52,9 @@ class Watch:
         self._raises: dict[str, tuple[str, str]] = {}  # of these events, once they are committed
         self._taken: set[tuple[object, ...]] = set()  # by this process: terminals' names for their events
         self._timeline = timeline
-        self._at_centre: Counter[Key] = Counter()
+        # By whether it is a test there: a gateway that died before the answer to its question was on the card takes the
+        # same press for a call, which is the safe side of the two.
+        self._at_centre: Counter[tuple[Key, bool]] = Counter()
         self._last: dict[tuple[str, int], int] = {}
         self.epochs: list[int] = []  # of the gateway's lives, one after the other
         self.restored_ms = 0  # when the centre last went on from an old copy
@@ -78,7 +80,10 @@ class Watch:
         self.counts["offered"] += 1
 
     def at_centre(self, promise: Promise) -> bool:
-        return self._at_centre[key_of(promise)] > 0
+        return self._arrived(key_of(promise))
+
+    def _arrived(self, key: Key) -> bool:
+        return self._at_centre[key, False] + self._at_centre[key, True] > 0
 
     # --- the gateway ---
 
@@ -170,8 +175,8 @@ class Watch:
             raise Broken(
                 "foreign", f"{what} is at the centre, but no terminal sent it", f"{what} 在中心，但终端从未发送"
             )
-        self._at_centre[key] += 1
-        if self._at_centre[key] > 1:
+        self._at_centre[key, row["phase"] == TEST] += 1
+        if self._at_centre[key, row["phase"] == TEST] > 1:
             raise Broken("doubled", f"{what} is at the centre twice", f"{what} 在中心有两条")
         if promise.offered_ms >= self.restored_ms:  # what a centre lost comes again when it can, in whatever order
             if key[2] < self._last.get(name, 0):
@@ -204,7 +209,10 @@ class Watch:
     def restored(self, rows: list[Mapping[str, Any]]) -> None:
         """The centre goes on with these events; the rest must come again."""
         self._at_centre = Counter(
-            (row["terminal"], row["source_boot"], row["source_number"], row["kind"], row["phase"] == RESTORED)
+            (
+                (row["terminal"], row["source_boot"], row["source_number"], row["kind"], row["phase"] == RESTORED),
+                row["phase"] == TEST,
+            )
             for row in rows
             if row["link"] == "held" and row["source_boot"] is not None and not row["unverified"]
         )
@@ -213,14 +221,14 @@ class Watch:
     def excuse(self) -> None:
         """What is acknowledged and not at the centre may be lost from here on."""
         for key, promise in self.promises.items():
-            if promise.acknowledged_ms is not None and not self._at_centre[key]:
+            if promise.acknowledged_ms is not None and not self._arrived(key):
                 self.excused.add(key)
 
     def excuse_lost(self, held: Callable[[Promise], bool]) -> None:
         """The centre has lost what it had and is not at it now, and of that the gateway has on its card what is `held`:
         the rest, which was receipted while the card could not be written, may be nowhere any more."""
         for key, promise in self.promises.items():
-            if promise.acknowledged_ms is not None and not self._at_centre[key] and not held(promise):
+            if promise.acknowledged_ms is not None and not self._arrived(key) and not held(promise):
                 self.excused.add(key)
 
     # --- the end ---
@@ -230,7 +238,7 @@ class Watch:
         return [
             promise
             for key, promise in self.promises.items()
-            if not self._at_centre[key]
+            if not self._arrived(key)
             and key not in self.excused
             and (promise.acknowledged_ms is not None or (not promise.gone and promise.terminal in alive))
         ]

@@ -50,17 +50,18 @@ class Room:
     def event(self, sequence: int, phase: str = "raised", alarm: int | None = None, **changes: Any) -> list[Note]:
         """Commit an event; a raised one is its own alarm."""
         sent, late = changes.pop("age_ms", 0), changes.pop("late", False)
+        epoch, boot = changes.pop("epoch", 1), changes.pop("boot", 1)
         usual = Event(
             gateway="gw-1",
-            id=EventId(1, sequence),
-            alarm=EventId(1, sequence if alarm is None else alarm),
+            id=EventId(epoch, sequence),
+            alarm=EventId(epoch, sequence if alarm is None else alarm),
             kind="smoke",
             phase=phase,
             severity="life",
             link="held",
             terminal="smoke-1",
             room="kitchen",
-            time=Stamp.of(self.now, boot=1, age_ms=sent or 0),
+            time=Stamp.of(self.now, boot, age_ms=sent or 0),
         )
         found = replace(usual, **changes)
         with self.store.transaction():
@@ -242,6 +243,50 @@ def test_an_epoch_that_could_not_be_stored_is_of_no_time(room: Room) -> None:
     room.event(5)
     room.event(6, "restored", alarm=5)
     assert room.phases() == ["restored"]
+
+
+@pytest.mark.parametrize("epoch", [0, 7])
+@pytest.mark.parametrize("ms", [1_000, REPEAT_MS + 1])
+@pytest.mark.parametrize("boot", [1, 2])
+def test_an_end_in_an_epoch_of_no_time_ends_what_was_raised_before(room: Room, epoch: int, ms: int, boot: int) -> None:
+    """A gateway that cannot read its card raises once more what stands, and knows nothing of the first alarm."""
+    room.event(1)
+    start = {"epoch": epoch, "boot": boot, "flags": ("unstored",)}
+    room.at(ms).event(1, **start)
+    room.at(2 * ms).event(2, "restored", alarm=1, **start)
+    assert set(room.phases()) == {"restored"}
+
+
+@pytest.mark.parametrize("epoch", [0, 7])
+@pytest.mark.parametrize("ms", [1_000, REPEAT_MS + 1])
+@pytest.mark.parametrize("boot", [1, 2])
+def test_an_end_in_an_epoch_of_no_time_that_comes_late_ends_nothing_raised_since(
+    room: Room, epoch: int, ms: int, boot: int
+) -> None:
+    room.at(30_000).event(9, boot=boot)
+    start = {"epoch": epoch, "flags": ("unstored",)}
+    room.at(30_000 + ms).event(1, **start, age_ms=25_000 + ms)
+    room.event(2, "restored", alarm=1, **start, age_ms=24_000 + ms)
+    assert room.phases()[0] == ("updated" if ms < REPEAT_MS else "raised")
+
+
+def test_the_end_of_what_was_raised_twice_ends_both_incidents_and_no_call(room: Room) -> None:
+    """A button has no end of its own: who takes one call back has not taken back the one before."""
+    for kind, phases in (("smoke", ["restored", "restored"]), ("button", ["raised", "restored"])):
+        what = {"kind": kind, "terminal": kind, "room": kind}
+        first = len(room.phases())
+        room.at(0).event(first + 1, **what)
+        room.at(REPEAT_MS + 1).event(first + 3, epoch=2, **what)
+        room.event(first + 4, "restored", alarm=first + 3, epoch=2, **what)
+        assert room.phases()[first:] == phases
+
+
+def test_the_end_of_an_alarm_leaves_open_what_is_in_doubt_and_what_other_terminals_raised(room: Room) -> None:
+    room.event(1, flags=("unverified",))
+    room.event(2, terminal="smoke-2")
+    room.at(REPEAT_MS + 1).event(3)
+    room.event(4, "restored", alarm=3)
+    assert room.phases() == ["raised", "raised", "restored"]
 
 
 def test_an_end_whose_alarm_nobody_knows_ends_the_open_incident_of_its_terminal(room: Room) -> None:

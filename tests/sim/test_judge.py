@@ -129,6 +129,13 @@ def test_a_second_press_may_arrive_as_an_update_but_a_raise_never_as_a_restore()
     assert "exactly once" in said(differences(case(), outcome(rows=[row(phase="restored")])))
 
 
+def test_an_answer_may_become_a_call_once_where_its_process_died() -> None:
+    answer, call = row(phase="test"), row(epoch=2)
+    assert "exactly once" not in said(differences(case(), outcome(rows=[answer, call])))
+    assert "at the centre 2 times" in said(differences(case(), outcome(rows=[answer, call, call])))
+    assert "at the centre 2 times" in said(differences(case(), outcome(rows=[answer, answer])))
+
+
 def test_an_unverified_alarm_is_no_copy_of_the_verified_one() -> None:
     doubted = row(2, source_boot=None, source_number=None, link="heard", unverified=True, flags=("unverified",))
     assert "exactly once" not in said(differences(case(), outcome(rows=[row(), doubted])))

@@ -43,6 +43,14 @@ def test_twice_is_doubled(watch: Watch) -> None:
     assert broken(watch, row(1), row(1)) == "doubled"
 
 
+def test_an_answer_that_died_with_its_process_may_become_a_call_and_either_is_there_once(watch: Watch) -> None:
+    watch.committed(row(1, phase="test"))
+    assert watch.at_centre(promise(1))
+    watch.committed(row(1))
+    assert broken(watch, row(1)) == "doubled"
+    assert broken(watch, row(2, phase="test"), row(2, phase="test")) == "doubled"
+
+
 def test_an_older_one_after_a_newer_one_is_disorder(watch: Watch) -> None:
     assert broken(watch, row(2), row(1)) == "order"
 
