@@ -158,6 +158,8 @@ class Desk:
         last = alarm if alarm.epoch == event.id.epoch else event.id
 
         def since(row: sqlite3.Row) -> bool:
+            if (row["epoch"], row["sequence"]) == alarm:
+                return False
             if row["epoch"] == last.epoch:
                 return bool(row["sequence"] > last.sequence)
             if not row["unstored"] and UNSTORED not in event.flags:

@@ -270,6 +270,13 @@ def test_an_end_in_an_epoch_of_no_time_that_comes_late_ends_nothing_raised_since
     assert room.phases()[0] == ("updated" if ms < REPEAT_MS else "raised")
 
 
+def test_an_end_in_an_epoch_of_no_time_ends_the_alarm_that_it_names_however_late_that_came(room: Room) -> None:
+    """The gateway's card healed, and told it what stood; and only then was there a link."""
+    room.event(1, age_ms=600_000, late=True)
+    room.event(2, "restored", alarm=1, id=EventId(7, 1), boot=2, flags=("unstored",))
+    assert room.phases() == ["restored"]
+
+
 def test_the_end_of_what_was_raised_twice_ends_both_incidents_and_no_call(room: Room) -> None:
     """A button has no end of its own: who takes one call back has not taken back the one before."""
     for kind, phases in (("smoke", ["restored", "restored"]), ("button", ["raised", "restored"])):
